@@ -1,0 +1,193 @@
+"""Real programs from Debian's source packages: fetched, unpacked, built and checked by recipe.
+
+The recipes are data: `recipes.toml`, which also says what a recipe is. Under the directory given to
+`fetch`:
+
+    archives/NAME/        what was downloaded; kept, so that nothing is fetched twice
+    apt/                  apt's state for this directory; the system's own is not touched
+    NAME/                 the source tree, unpacked, with Debian's patches
+    NAME.build.log, …     the output of each step, beside the tree that it ran in
+
+What is not covered: build dependencies (each recipe needs a C compiler and make, no more), and
+machines without apt and the `dpkg-dev` package.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from ir_tools.errors import ToolError
+from ir_tools.process import run_tool
+
+CFLAGS = "-Oz"
+"""What every recipe compiles with: the baseline that Ozone is measured against."""
+
+_APT = Path("/etc/apt")
+_FETCH_TIMEOUT_S = 600.0
+_UNPACK_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to build one Debian source package. The scripts are for `sh -e`, run in its tree."""
+
+    name: str
+    licence: str
+    role: Literal["train", "held-out"]
+    configure: str = ""
+    build: str
+    test: str = ""
+
+
+@cache
+def recipes() -> Mapping[str, Recipe]:
+    """All recipes by name, in the table's order."""
+    table = tomllib.loads(resources.files("anghabench").joinpath("recipes.toml").read_text())
+    return {name: Recipe(name=name, **fields) for name, fields in table.items()}
+
+
+def fetch(recipe: Recipe, directory: Path) -> Path:
+    """The package's source tree under `directory`, downloaded and unpacked where it is not yet."""
+    directory = directory.resolve()
+    tree = directory / recipe.name
+    if not tree.exists():
+        archives = directory / "archives" / recipe.name
+        if not archives.exists():
+            _download(recipe.name, archives, apt_state=directory / "apt")
+        _unpack(archives, tree)
+    return tree
+
+
+def build(
+    recipe: Recipe,
+    tree: Path,
+    *,
+    cc: str,
+    jobs: int = 1,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = 900.0,
+) -> None:
+    """Configure and build in place; `env` adds to the environment. ToolError names the log."""
+    script = f"{recipe.configure}\n{recipe.build}"
+    _run_step("build", script, tree, _environment(cc, jobs, env), timeout_s)
+
+
+def check(
+    recipe: Recipe,
+    tree: Path,
+    *,
+    cc: str,
+    jobs: int = 1,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = 900.0,
+) -> None:
+    """Run the program's own tests on what `build` made. ToolError names the log."""
+    if not recipe.test:
+        raise ToolError(f"the recipe of {recipe.name} has no test")
+    _run_step("check", recipe.test, tree, _environment(cc, jobs, env), timeout_s)
+
+
+def clean(recipe: Recipe, directory: Path) -> None:
+    """Remove the tree and its logs; the next `fetch` unpacks the kept archives again."""
+    tree = directory / recipe.name
+    shutil.rmtree(tree, ignore_errors=True)
+    for step in ("build", "check"):
+        _log(tree, step).unlink(missing_ok=True)
+
+
+def deb_src_lines(text: str) -> str:
+    """The one-line entries (`sources.list`) of a text as entries for the sources of the same."""
+    entries = re.findall(r"^\s*deb(?:-src)?(\s+[^#\n]+)", text, flags=re.MULTILINE)
+    return "".join(f"deb-src{entry.rstrip()}\n" for entry in dict.fromkeys(entries))
+
+
+def deb_src_stanzas(text: str) -> str:
+    """The deb822 entries (`*.sources`) of a text as entries for the sources of the same."""
+    return re.sub(r"^Types:.*$", "Types: deb-src", text, flags=re.MULTILINE | re.IGNORECASE)
+
+
+def _download(package: str, archives: Path, apt_state: Path) -> None:
+    for tool, remedy in (
+        ("apt-get", "sources can be fetched on Debian and its relatives only"),
+        ("dpkg-source", "run 'apt-get install dpkg-dev'"),
+    ):
+        if shutil.which(tool) is None:
+            raise ToolError(f"{tool} is missing: {remedy}")
+    options = _private_apt(apt_state)
+    partial = archives.with_name(archives.name + ".partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    command = ["apt-get", "-q", *options, "source", "--only-source", "--download-only", package]
+    run_tool(command, timeout_s=_FETCH_TIMEOUT_S, cwd=partial).check()
+    partial.rename(archives)
+
+
+def _private_apt(state: Path) -> list[str]:
+    """Options by which apt-get uses `state` alone, with source lists; they are fetched once."""
+    options = [
+        f"-oDir::Etc::SourceList={os.devnull}",
+        f"-oDir::Etc::SourceParts={state / 'sources'}",
+        f"-oDir::State::Lists={state / 'lists'}",
+        f"-oDir::Cache={state / 'cache'}",
+    ]
+    updated = state / "updated"
+    if not updated.exists():
+        _write_sources(state / "sources")
+        (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        run_tool(["apt-get", "-q", *options, "update"], timeout_s=_FETCH_TIMEOUT_S).check()
+        updated.touch()
+    return options
+
+
+def _write_sources(parts: Path) -> None:
+    parts.mkdir(parents=True, exist_ok=True)
+    derived = dict(_derived_sources(_APT))
+    if not derived:
+        raise ToolError(f"no entry in {_APT}/sources.list*: nowhere to fetch sources from")
+    for name, text in derived.items():
+        (parts / name).write_text(text)
+
+
+def _derived_sources(apt: Path) -> Iterator[tuple[str, str]]:
+    """(file name, text) of the entries for sources that follow from the machine's own."""
+    for path in (apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))):
+        derive = {".list": deb_src_lines, ".sources": deb_src_stanzas}.get(path.suffix)
+        if derive and path.is_file() and (text := derive(path.read_text())):
+            yield path.name, text
+
+
+def _unpack(archives: Path, tree: Path) -> None:
+    (description,) = archives.glob("*.dsc")
+    partial = tree.with_name(tree.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    command = ["dpkg-source", "--no-copy", "-x", str(description), str(partial)]
+    run_tool(command, timeout_s=_UNPACK_TIMEOUT_S, cwd=tree.parent).check()
+    partial.rename(tree)
+
+
+def _environment(cc: str, jobs: int, extra: Mapping[str, str] | None) -> dict[str, str]:
+    # We may run under a make of our own, whose flags and job server are not for this one.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return ours | {"CC": cc, "CFLAGS": CFLAGS, "JOBS": str(jobs)} | dict(extra or {})
+
+
+def _run_step(step: str, script: str, tree: Path, env: Mapping[str, str], timeout_s: float) -> None:
+    log = _log(tree, step)
+    # The script writes the log itself: it can be followed, and survives whatever happens to us.
+    argv = ["sh", "-ec", f"exec >{shlex.quote(str(log))} 2>&1\n{script}"]
+    result = run_tool(argv, timeout_s=timeout_s, cwd=tree, env=env)
+    if result.returncode != 0:
+        raise ToolError(f"{tree.name}: {step} failed ({result.ending}), its output is in {log}")
+
+
+def _log(tree: Path, step: str) -> Path:
+    return tree.resolve().with_name(f"{tree.name}.{step}.log")

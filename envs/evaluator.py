@@ -1,0 +1,218 @@
+"""Compiles plans in worker processes that may crash, and measures the results.
+
+`Evaluator.evaluate` takes a batch of jobs and answers an `Evaluation` each, in order. A worker that
+dies, hangs past its CPU limit or outgrows its memory limit is replaced and the batch goes on. Where
+one function's pipeline is to blame, the job is repeated without it, so that no other function's
+measurement is lost.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+import selectors
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from envs.cache import Cache
+from envs.evaluation import Artefact, Evaluation, Failure, Job, ModuleInfo, Source, Status
+from envs.pool import Death, Limits, Request, WorkerHandle
+from ir_tools.errors import OzoneError, WorkerError
+from ir_tools.libllvm import loaded_version
+from ir_tools.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A job on its way: the plan still to be tried, and what was left out of it so far."""
+
+    job: Job
+    plan: Plan
+    failures: tuple[Failure, ...] = ()
+
+    def blame(self, function: str, evaluation: Evaluation) -> _Attempt:
+        failure = Failure(function, evaluation.status, evaluation.message)
+        return _Attempt(self.job, self.plan.without({function}), (*self.failures, failure))
+
+
+class Evaluator:
+    """A pool of `jobs` workers and the cache before it. A context manager; one thread at a time.
+
+    Workers start when the first batch needs them and end in `close`, whatever they are doing.
+    """
+
+    def __init__(
+        self, jobs: int | None = None, cache: Cache | None = None, limits: Limits = Limits()
+    ) -> None:
+        self._jobs = jobs or len(os.sched_getaffinity(0))
+        self._cache = cache or Cache(None)
+        self._limits = limits
+        self._workers: list[WorkerHandle] = []
+        self.compilations = 0  # jobs that were really run, repetitions included
+        self.cache_hits = 0
+        self.deaths: collections.Counter[Status] = collections.Counter()
+
+    def start(self) -> None:
+        """Start one worker now, so that it loads LLVM while the caller does something else."""
+        if not self._workers:
+            self._workers.append(WorkerHandle(self._limits))
+
+    def inspect(self, source: Source) -> ModuleInfo:
+        """Facts about a module. Raises ParseError, InvalidModuleError, WorkerError."""
+        info: ModuleInfo = self._one(Request("inspect", source, ()))
+        return info
+
+    def build(self, job: Job, artefact: Artefact) -> tuple[Evaluation, bytes]:
+        """Compile one plan for keeps. Raises OzoneError; WorkerError when LLVM crashes on it."""
+        arguments = (job.plan, job.target, artefact)
+        result: tuple[Evaluation, bytes] = self._one(Request("build", job.source, arguments))
+        return result
+
+    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluation]:
+        """One evaluation a job, in order. Raises ParseError and other errors of the source itself;
+        what a plan does wrong is a status."""
+        results: dict[int, Evaluation] = {}
+        attempts: dict[int, _Attempt] = {}
+        keys = [f"{loaded_version()} {job.key}" for job in jobs]
+        for index, job in enumerate(jobs):
+            cached = self._cache.evaluation(keys[index])
+            if cached is not None:
+                results[index] = cached
+                self.cache_hits += 1
+            else:
+                attempts[index] = _Attempt(job, job.plan)
+        while attempts:
+            for index, outcome in self._round(attempts).items():
+                if isinstance(outcome, _Attempt):
+                    attempts[index] = outcome
+                else:
+                    results[index] = outcome
+                    self._cache.put_evaluation(keys[index], outcome)
+                    del attempts[index]
+        return [results[index] for index in range(len(jobs))]
+
+    def _round(self, attempts: dict[int, _Attempt]) -> dict[int, Evaluation | _Attempt]:
+        """Try every attempt once: a final evaluation, or the next attempt."""
+        requests = [
+            Request("evaluate", attempt.job.source, (attempt.plan, attempt.job.target))
+            for attempt in attempts.values()
+        ]
+        outcomes: dict[int, Evaluation | _Attempt] = {}
+        for (index, attempt), reply in zip(attempts.items(), self._run(requests), strict=True):
+            evaluation, function = _judge(reply)
+            outcomes[index] = self._settle(attempt, evaluation, function)
+        return outcomes
+
+    def _settle(
+        self, attempt: _Attempt, evaluation: Evaluation, function: str
+    ) -> Evaluation | _Attempt:
+        if evaluation.ok:
+            failed = {failure.function for failure in attempt.failures}
+            kept = {name: size for name, size in evaluation.functions.items() if name not in failed}
+            return dataclasses.replace(evaluation, functions=kept, failures=attempt.failures)
+        if function:
+            return attempt.blame(function, evaluation)
+        suspects = [name for name, text in attempt.plan.functions if text]
+        if not suspects:
+            return dataclasses.replace(evaluation, failures=attempt.failures)
+        if len(suspects) == 1:
+            return attempt.blame(suspects[0], evaluation)
+        return self._bisect(attempt, suspects)
+
+    def _bisect(self, attempt: _Attempt, suspects: list[str]) -> _Attempt:
+        """Find whose pipeline makes the whole fail, for example in code generation."""
+        halves = (set(suspects[::2]), set(suspects[1::2]))
+        plans = [attempt.plan.without(half) for half in halves]
+        evaluations = self.evaluate([dataclasses.replace(attempt.job, plan=p) for p in plans])
+        failures = tuple(failure for one in evaluations for failure in one.failures)
+        if not failures:  # only together do they fail: give up the second half
+            message = "fails only together with other functions' pipelines"
+            failures = tuple(Failure(name, Status.CRASH, message) for name in sorted(halves[1]))
+        names = {failure.function for failure in failures}
+        return _Attempt(attempt.job, attempt.plan.without(names), (*attempt.failures, *failures))
+
+    def _one(self, request: Request) -> Any:
+        reply = self._run([request])[0]
+        if isinstance(reply, Death):
+            raise WorkerError(f"{request.source.name}: LLVM failed on it: {reply.message}")
+        return reply.value
+
+    def _run(self, requests: Sequence[Request]) -> list[Any]:
+        """Replies in order. A request's own OzoneError is raised after the others have ended."""
+        replies: dict[int, Any] = {}
+        pending = collections.deque(enumerate(requests))
+        with selectors.DefaultSelector() as selector:
+            busy: dict[int, WorkerHandle] = {}
+            while pending or busy:
+                self._feed(pending, busy, selector)
+                for index in self._collect(busy, selector, replies):
+                    del busy[index]
+        for reply in replies.values():
+            if isinstance(reply, OzoneError):
+                raise reply
+        return [replies[index] for index in range(len(requests))]
+
+    def _feed(
+        self,
+        pending: collections.deque[tuple[int, Request]],
+        busy: dict[int, WorkerHandle],
+        selector: selectors.BaseSelector,
+    ) -> None:
+        while pending and len(busy) < self._jobs:
+            worker = next((w for w in self._workers if w not in busy.values()), None)
+            if worker is None:
+                worker = WorkerHandle(self._limits)
+                self._workers.append(worker)
+            index, request = pending.popleft()
+            self.compilations += request.kind != "inspect"
+            worker.send(request)
+            busy[index] = worker
+            selector.register(worker.replies, selectors.EVENT_READ, index)
+
+    def _collect(
+        self,
+        busy: dict[int, WorkerHandle],
+        selector: selectors.BaseSelector,
+        replies: dict[int, Any],
+    ) -> list[int]:
+        """Wait for news; the requests that have ended."""
+        patience = min(worker.seconds_left for worker in busy.values())
+        ready = [key.data for key, _ in selector.select(max(0.0, patience))]
+        late = [index for index, worker in busy.items() if worker.seconds_left <= 0]
+        ended = []
+        for index in dict.fromkeys((*ready, *late)):
+            worker = busy[index]
+            reply = worker.kill_late() if index not in ready else worker.receive()
+            if reply is None:  # progress only
+                continue
+            selector.unregister(worker.replies)
+            replies[index] = reply
+            ended.append(index)
+            if isinstance(reply, Death):
+                self.deaths[reply.status] += 1
+                self._workers.remove(worker)
+                worker.close()
+        return ended
+
+    def close(self) -> None:
+        """End every worker at once."""
+        while self._workers:
+            self._workers.pop().close()
+
+    def __enter__(self) -> Evaluator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _judge(reply: Any) -> tuple[Evaluation, str]:
+    """The evaluation in a reply, and the function to blame for a bad one ("" when unknown)."""
+    if isinstance(reply, Death):
+        return Evaluation(reply.status, reply.message), reply.function
+    return reply.value, reply.function

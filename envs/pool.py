@@ -1,0 +1,170 @@
+"""The parent's side of one worker process: start it, talk to it, and say what it died of."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envs import wire
+from envs.evaluation import Source, Status
+from ir_tools.errors import OzoneError
+from ir_tools.process import start_tool
+
+_WALL_PER_CPU = 10  # a worker that sleeps in a lock burns no CPU: bound the wall time as well
+_STDERR_TAIL = 16384
+_PACKAGES = str(Path(__file__).resolve().parent.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one worker may use: bytes of address space, and CPU seconds for each request.
+
+    CPU time and not wall time, so that a busy machine does not change results.
+    """
+
+    memory_bytes: int = 4 << 30
+    cpu_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call of one of `envs.worker.Worker`'s methods on a source."""
+
+    kind: str
+    source: Source
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the method returned; `function` is whose pipeline ran last, "" for nobody's."""
+
+    value: Any
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The worker ended before it could answer."""
+
+    status: Status
+    message: str
+    function: str
+
+
+class WorkerHandle:
+    """A running worker and the request that it is busy with."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._stderr = tempfile.TemporaryFile()
+        requests, self._requests = os.pipe()
+        self.replies, replies = os.pipe()
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH")))),
+            "LLVM_DISABLE_SYMBOLIZATION": "1",  # a crash must not start a symbolizer
+        }
+        # -S: workers need the standard library and Ozone alone, and start faster without the rest;
+        # -P: nothing in the user's folder may stand in for our packages.
+        argv = [sys.executable, "-S", "-P", "-m", "envs.worker"]
+        argv += [str(limits.memory_bytes), str(limits.cpu_s)]
+        try:
+            self._process = start_tool(
+                argv, stdin=requests, stdout=replies, stderr=self._stderr, env=environment
+            )
+        finally:
+            os.close(requests)
+            os.close(replies)
+        self._known: set[str] = set()
+        self._function = ""
+        self._request: Request | None = None
+        self._deadline = 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        return self._deadline - time.monotonic()
+
+    def send(self, request: Request) -> None:
+        """Begin a request. The module's bytes travel only the first time."""
+        self._request, self._function = request, ""
+        self._deadline = time.monotonic() + self._limits.cpu_s * _WALL_PER_CPU
+        source = None if request.source.digest in self._known else request.source
+        self._known.add(request.source.digest)
+        try:
+            wire.write(
+                self._requests, (request.kind, request.source.digest, source, request.arguments)
+            )
+        except BrokenPipeError:
+            pass  # it died while idle: `receive` will find out
+
+    def receive(self) -> Reply | Death | OzoneError | None:
+        """The next message's meaning; None while the request goes on."""
+        assert self._request is not None
+        try:
+            kind, *payload = wire.read(self.replies)
+        except Exception:  # EOF, or the garbage that a dying process wrote
+            return self._post_mortem()
+        if kind == "at":
+            self._function = payload[0]
+            return None
+        if kind == "unknown":  # it made room for other modules
+            self._known.discard(self._request.source.digest)
+            self.send(self._request)
+            return None
+        if kind == "error":
+            error: OzoneError = payload[0]
+            return error
+        if kind == "oom":
+            return Death(Status.OOM, self._out_of_memory, self._function)
+        return Reply(payload[0], self._function)
+
+    def kill_late(self) -> Death:
+        """End a worker whose wall time is over."""
+        self._process.kill()
+        self._process.wait()
+        return Death(Status.HANG, f"no answer in {self._limits.cpu_s * _WALL_PER_CPU:g} s",
+                     self._function)
+
+    @property
+    def _out_of_memory(self) -> str:
+        return f"out of memory (limit {self._limits.memory_bytes >> 20} MiB)"
+
+    def _post_mortem(self) -> Death:
+        code = self._process.wait()
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
+        text = self._stderr.read().decode(errors="replace")
+        if code == -signal.SIGPROF:
+            status, message = Status.HANG, f"more than {self._limits.cpu_s:g} s of CPU time"
+        elif code == -signal.SIGKILL or re.search("out of memory|bad_alloc|MemoryError", text):
+            status, message = Status.OOM, self._out_of_memory
+        else:
+            status, message = Status.CRASH, _cause(code, text)
+        return Death(status, message, self._function)
+
+    def close(self) -> None:
+        """End the worker at once and free everything that it held."""
+        os.close(self._requests)
+        self._process.kill()
+        self._process.wait()
+        os.close(self.replies)
+        self._stderr.close()
+
+
+def _cause(code: int, text: str) -> str:
+    """One line on a crash: the signal, LLVM's message, the pass that was running."""
+    parts = [signal.Signals(-code).name if code < 0 else f"exit status {code}"]
+    fatal = re.search(r"LLVM ERROR: (.*)|Assertion `(.*)' failed", text)
+    if fatal:
+        parts.append(fatal.group(0))
+    parts += re.findall(r"Running pass \"[^\n]*", text)[-1:]
+    if code > 0 and not fatal and text.strip():
+        parts.append(text.strip().splitlines()[-1])
+    return ": ".join(parts)

@@ -1,0 +1,207 @@
+"""A worker process: holds parsed modules and compiles plans, one request at a time.
+
+Run by `envs.evaluator` as `python -m envs.worker MEMORY_BYTES CPU_S`, with requests on stdin and
+replies on stdout. It may crash, hang or run out of memory on any request; its parent expects that.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import dataclasses
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from envs import wire
+from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
+from ir_tools import plan as plans
+from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
+from ir_tools.libllvm import library
+from ir_tools.llvm import Context, Module, Target, TargetOptions
+from ir_tools.measure import object_sizes
+from ir_tools.plan import Plan
+
+_CACHED_MODULES = 8  # parsed sources, and modules prepared from them
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """Serves requests on modules that it keeps by digest.
+
+    `progress` is told the function whose pipeline is about to run, "" when it is nobody's.
+    """
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._report = progress
+        self._context = Context()
+        self._sources: collections.OrderedDict[str, Module] = collections.OrderedDict()
+        self._prepared: collections.OrderedDict[Any, Module] = collections.OrderedDict()
+        self._targets: dict[Any, Target] = {}
+        self._blamed = ""
+
+    def load(self, source: Source) -> None:
+        """Keep the parsed source. Raises ParseError, InvalidModuleError."""
+        _remember(
+            self._sources,
+            source.digest,
+            lambda: self._context.parse(source.data, source.name),
+        )
+
+    def knows(self, digest: str) -> bool:
+        return digest in self._sources
+
+    def inspect(self, digest: str) -> ModuleInfo:
+        """Facts about the source."""
+        module = self._sources[digest]
+        functions = tuple(
+            FunctionInfo(
+                name=function.name,
+                instructions=function.instruction_count,
+                is_local=function.linkage.is_local,
+                may_inline=not any(map(function.has_attribute, ("noinline", "optnone", "naked"))),
+                has_minsize=function.has_attribute("minsize"),
+                uses=function.use_count,
+            )
+            for function in module.defined_functions()
+        )
+        return ModuleInfo(module.triple, functions)
+
+    def evaluate(self, digest: str, plan: Plan, options: TargetOptions) -> Evaluation:
+        """The measurements of one compilation; what LLVM reports as errors are statuses."""
+        started = time.perf_counter()
+        try:
+            evaluation = self.build(digest, plan, options, None)[0]
+        except (PipelineError, InvalidModuleError) as error:
+            evaluation = Evaluation(Status.INVALID, str(error))
+            self._progress(self._blamed)  # the parent retries without that function's pipeline
+        return dataclasses.replace(evaluation, wall_s=time.perf_counter() - started)
+
+    def build(
+        self, digest: str, plan: Plan, options: TargetOptions, artefact: Artefact | None
+    ) -> tuple[Evaluation, bytes]:
+        """One compilation: its measurements and the artefact. Raises OzoneError."""
+        source = self._sources[digest]
+        target = self._target(source, options)
+        self._progress("")
+        key = (digest, plan.inline, plan.before, options)
+        prepared = _remember(self._prepared, key, lambda: plans.prepare(source, plan, target))
+        with prepared.clone() as module:
+            plans.apply(module, plan, target, self._progress)
+            self._verify(module)
+            counts = {f.name: f.instruction_count for f in module.defined_functions()}
+            output = _render(module, target, artefact)
+            image = module.emit_object(target)
+        return _evaluation(counts, image), image if artefact is Artefact.OBJECT else output
+
+    def _verify(self, module: Module) -> None:
+        try:
+            module.verify()
+        except InvalidModuleError:
+            self._blamed = next((f.name for f in module.defined_functions() if not f.is_valid), "")
+            raise
+
+    def _progress(self, function: str) -> None:
+        self._blamed = function
+        self._report(function)
+
+    def _target(self, module: Module, options: TargetOptions) -> Target:
+        key = (options, module.triple, module.flag("PIC Level"))
+        if key not in self._targets:
+            self._targets[key] = Target(options, module)
+        return self._targets[key]
+
+
+def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
+    """The artefact, unless it is the object, whose emission uses up the module."""
+    if artefact is Artefact.IR:
+        return str(module).encode(errors="surrogateescape")
+    if artefact is Artefact.BITCODE:
+        return module.bitcode()
+    if artefact is Artefact.ASSEMBLY:
+        with module.clone() as copy:
+            return copy.emit_assembly(target)
+    return b""
+
+
+def _evaluation(counts: dict[str, int], image: bytes) -> Evaluation:
+    sizes = object_sizes(image)
+    return Evaluation(
+        Status.OK,
+        instructions=sum(counts.values()),
+        text=sizes.text,
+        rodata=sizes.rodata,
+        data=sizes.data,
+        eh_frame=sizes.eh_frame,
+        functions={name: (sizes.functions.get(name, 0), n) for name, n in counts.items()},
+    )
+
+
+def _remember(
+    store: collections.OrderedDict[Any, Module], key: Any, make: Callable[[], Module]
+) -> Module:
+    """The module under `key`, made when absent; the least recently used one gives way."""
+    if key in store:
+        store.move_to_end(key)
+        return store[key]
+    module = make()
+    if len(store) >= _CACHED_MODULES:
+        store.popitem(last=False)[1].close()
+    store[key] = module
+    return module
+
+
+def _limit(memory_bytes: int) -> None:
+    """Bound memory, write no core files, and die with the parent."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere EOF must do
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    library().LLVMEnablePrettyStackTrace()  # a crash then names the pass that was running
+
+
+def _private_pipes() -> tuple[int, int]:
+    """(requests, replies): stdin and stdout, moved away from passes that print or read."""
+    requests, replies = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    return requests, replies
+
+
+def _serve(worker: Worker, requests: int, replies: int, cpu_s: float) -> None:
+    """Answer requests (kind, digest, source or None, arguments) until the parent is gone."""
+    while True:
+        kind, digest, source, arguments = wire.read(requests)
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)  # SIGPROF's default action ends the process
+        try:
+            if source is not None:
+                worker.load(source)
+            known = worker.knows(digest)
+            answer = ("done", getattr(worker, kind)(digest, *arguments)) if known else ("unknown",)
+        except OzoneError as error:
+            answer = ("error", error)
+        except MemoryError:
+            answer = ("oom",)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        wire.write(replies, answer)
+
+
+def main() -> None:
+    memory_bytes, cpu_s = int(sys.argv[1]), float(sys.argv[2])
+    requests, replies = _private_pipes()
+    _limit(memory_bytes)
+    worker = Worker(lambda function: wire.write(replies, ("at", function)))
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        _serve(worker, requests, replies, cpu_s)
+
+
+if __name__ == "__main__":
+    main()

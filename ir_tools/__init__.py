@@ -1,0 +1,1 @@
+"""LLVM itself: bindings, passes, pipelines, measuring and splitting. Knows nothing of learning."""

@@ -1,0 +1,39 @@
+"""Every exception that Ozone raises on purpose.
+
+The command line turns an `OzoneError` into one line on stderr and an exit code; anything else that
+escapes is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class OzoneError(Exception):
+    """Base of all errors whose message is meant for the user: one line that says what to do."""
+
+
+class LLVMNotFoundError(OzoneError):
+    """libLLVM 22 cannot be loaded on this machine."""
+
+
+class ParseError(OzoneError):
+    """The input is not IR or bitcode that this LLVM reads; the message is LLVM's own."""
+
+
+class PipelineError(OzoneError):
+    """A pipeline text that LLVM does not accept; the message is the parser's own."""
+
+
+class InvalidModuleError(OzoneError):
+    """LLVM's verifier rejects the module, before or after a pipeline."""
+
+
+class TargetError(OzoneError):
+    """The triple, CPU or features name a target that this LLVM was not built with."""
+
+
+class ToolError(OzoneError):
+    """An external program (clang, a build system) is missing or failed."""
+
+
+class WorkerError(OzoneError):
+    """A worker process died, hung or ran out of memory on work that has no candidate to blame."""

@@ -1,0 +1,193 @@
+"""The LLVM-C functions that Ozone uses, declared once for ctypes.
+
+`libLLVM.so.22.1` (Debian's `libllvm22`) exports LLVM-C, whose `LLVMRunPasses` takes any textual
+pipeline in process. llvmlite embeds the same LLVM but exports neither LLVM-C symbols nor arbitrary
+pipelines. Everything above this file is Pythonic; nothing above it touches ctypes types.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import functools
+import os
+
+from ir_tools.errors import LLVMNotFoundError
+
+LLVM_MAJOR = 22
+_LIBRARY_NAMES = ("libLLVM.so.22.1", "libLLVM-22.so.1", "libLLVM-22.so", "libLLVM.dylib")
+_ENVIRONMENT_VARIABLE = "OZONE_LIBLLVM"
+
+_VOID = None
+_PTR = ctypes.c_void_p
+_STR = ctypes.c_char_p
+_INT = ctypes.c_int
+_UINT = ctypes.c_uint
+_SIZE = ctypes.c_size_t
+_U64 = ctypes.c_uint64
+_OUT_PTR = ctypes.POINTER(ctypes.c_void_p)
+_OUT_SIZE = ctypes.POINTER(ctypes.c_size_t)
+_OUT_UINT = ctypes.POINTER(ctypes.c_uint)
+
+DiagnosticHandler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+
+# name: (result, arguments). A message result that must be disposed is a _PTR, never a _STR: ctypes
+# would copy the text and lose the pointer.
+_SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
+    "LLVMEnablePrettyStackTrace": (_VOID, ()),
+    "LLVMDisposeMessage": (_VOID, (_PTR,)),
+    "LLVMGetErrorMessage": (_PTR, (_PTR,)),
+    "LLVMDisposeErrorMessage": (_VOID, (_PTR,)),
+    # contexts and diagnostics
+    "LLVMContextCreate": (_PTR, ()),
+    "LLVMContextDispose": (_VOID, (_PTR,)),
+    "LLVMContextSetDiagnosticHandler": (_VOID, (_PTR, DiagnosticHandler, _PTR)),
+    "LLVMGetDiagInfoSeverity": (_INT, (_PTR,)),
+    "LLVMGetDiagInfoDescription": (_PTR, (_PTR,)),
+    # memory buffers
+    "LLVMCreateMemoryBufferWithMemoryRangeCopy": (_PTR, (_STR, _SIZE, _STR)),
+    "LLVMDisposeMemoryBuffer": (_VOID, (_PTR,)),
+    "LLVMGetBufferStart": (_PTR, (_PTR,)),
+    "LLVMGetBufferSize": (_SIZE, (_PTR,)),
+    # modules
+    "LLVMParseIRInContext": (_INT, (_PTR, _PTR, _OUT_PTR, _OUT_PTR)),
+    "LLVMWriteBitcodeToMemoryBuffer": (_PTR, (_PTR,)),
+    "LLVMPrintModuleToString": (_PTR, (_PTR,)),
+    "LLVMCloneModule": (_PTR, (_PTR,)),
+    "LLVMDisposeModule": (_VOID, (_PTR,)),
+    "LLVMVerifyModule": (_INT, (_PTR, _INT, _OUT_PTR)),
+    "LLVMVerifyFunction": (_INT, (_PTR, _INT)),
+    "LLVMLinkModules2": (_INT, (_PTR, _PTR)),
+    "LLVMGetTarget": (_PTR, (_PTR,)),
+    "LLVMSetTarget": (_VOID, (_PTR, _STR)),
+    "LLVMSetDataLayout": (_VOID, (_PTR, _STR)),
+    "LLVMGetModuleFlag": (_PTR, (_PTR, _STR, _SIZE)),
+    "LLVMSetModuleInlineAsm2": (_VOID, (_PTR, _STR, _SIZE)),
+    # functions, globals, values
+    "LLVMGetNamedFunction": (_PTR, (_PTR, _STR)),
+    "LLVMGetFirstFunction": (_PTR, (_PTR,)),
+    "LLVMGetNextFunction": (_PTR, (_PTR,)),
+    "LLVMGetFirstGlobal": (_PTR, (_PTR,)),
+    "LLVMGetNextGlobal": (_PTR, (_PTR,)),
+    "LLVMGetFirstGlobalAlias": (_PTR, (_PTR,)),
+    "LLVMGetNextGlobalAlias": (_PTR, (_PTR,)),
+    "LLVMGetFirstGlobalIFunc": (_PTR, (_PTR,)),
+    "LLVMGetNextGlobalIFunc": (_PTR, (_PTR,)),
+    "LLVMIsDeclaration": (_INT, (_PTR,)),
+    "LLVMGetValueName2": (_PTR, (_PTR, _OUT_SIZE)),
+    "LLVMSetValueName2": (_VOID, (_PTR, _STR, _SIZE)),
+    "LLVMGetLinkage": (_INT, (_PTR,)),
+    "LLVMSetLinkage": (_VOID, (_PTR, _INT)),
+    "LLVMGetVisibility": (_INT, (_PTR,)),
+    "LLVMSetVisibility": (_VOID, (_PTR, _INT)),
+    "LLVMGetComdat": (_PTR, (_PTR,)),
+    "LLVMGlobalGetValueType": (_PTR, (_PTR,)),
+    "LLVMGetFirstBasicBlock": (_PTR, (_PTR,)),
+    "LLVMGetNextBasicBlock": (_PTR, (_PTR,)),
+    "LLVMGetFirstInstruction": (_PTR, (_PTR,)),
+    "LLVMGetNextInstruction": (_PTR, (_PTR,)),
+    "LLVMGetEnumAttributeKindForName": (_UINT, (_STR, _SIZE)),
+    "LLVMGetEnumAttributeAtIndex": (_PTR, (_PTR, _UINT, _UINT)),
+    "LLVMCreateEnumAttribute": (_PTR, (_PTR, _UINT, _U64)),
+    "LLVMAddAttributeAtIndex": (_VOID, (_PTR, _UINT, _PTR)),
+    "LLVMRemoveEnumAttributeAtIndex": (_VOID, (_PTR, _UINT, _UINT)),
+    "LLVMIsAConstantInt": (_PTR, (_PTR,)),
+    "LLVMConstIntGetZExtValue": (_U64, (_PTR,)),
+    "LLVMMetadataAsValue": (_PTR, (_PTR, _PTR)),
+    "LLVMGetNumOperands": (_INT, (_PTR,)),
+    "LLVMGetOperand": (_PTR, (_PTR, _UINT)),
+    "LLVMGetFirstUse": (_PTR, (_PTR,)),
+    "LLVMGetNextUse": (_PTR, (_PTR,)),
+    "LLVMGetUser": (_PTR, (_PTR,)),
+    # passes
+    "LLVMCreatePassBuilderOptions": (_PTR, ()),
+    "LLVMDisposePassBuilderOptions": (_VOID, (_PTR,)),
+    "LLVMPassBuilderOptionsSetLoopVectorization": (_VOID, (_PTR, _INT)),
+    "LLVMPassBuilderOptionsSetSLPVectorization": (_VOID, (_PTR, _INT)),
+    "LLVMRunPasses": (_PTR, (_PTR, _STR, _PTR, _PTR)),
+    "LLVMRunPassesOnFunction": (_PTR, (_PTR, _STR, _PTR, _PTR)),
+    # targets and objects
+    "LLVMGetDefaultTargetTriple": (_PTR, ()),
+    "LLVMGetTargetFromTriple": (_INT, (_STR, _OUT_PTR, _OUT_PTR)),
+    "LLVMCreateTargetMachine": (_PTR, (_PTR, _STR, _STR, _STR, _INT, _INT, _INT)),
+    "LLVMDisposeTargetMachine": (_VOID, (_PTR,)),
+    "LLVMTargetMachineEmitToMemoryBuffer": (_INT, (_PTR, _PTR, _INT, _OUT_PTR, _OUT_PTR)),
+    "LLVMBinaryGetType": (_INT, (_PTR,)),
+    "LLVMCreateBinary": (_PTR, (_PTR, _PTR, _OUT_PTR)),
+    "LLVMDisposeBinary": (_VOID, (_PTR,)),
+    "LLVMObjectFileCopySectionIterator": (_PTR, (_PTR,)),
+    "LLVMObjectFileIsSectionIteratorAtEnd": (_INT, (_PTR, _PTR)),
+    "LLVMDisposeSectionIterator": (_VOID, (_PTR,)),
+    "LLVMMoveToNextSection": (_VOID, (_PTR,)),
+    "LLVMMoveToContainingSection": (_VOID, (_PTR, _PTR)),
+    "LLVMGetSectionName": (_STR, (_PTR,)),
+    "LLVMGetSectionSize": (_U64, (_PTR,)),
+    "LLVMGetSectionAddress": (_U64, (_PTR,)),
+    "LLVMObjectFileCopySymbolIterator": (_PTR, (_PTR,)),
+    "LLVMObjectFileIsSymbolIteratorAtEnd": (_INT, (_PTR, _PTR)),
+    "LLVMDisposeSymbolIterator": (_VOID, (_PTR,)),
+    "LLVMMoveToNextSymbol": (_VOID, (_PTR,)),
+    "LLVMGetSymbolName": (_STR, (_PTR,)),
+    "LLVMGetSymbolSize": (_U64, (_PTR,)),
+}
+
+_TARGET_NAMES = (
+    "X86 AArch64 ARM RISCV WebAssembly AVR MSP430 Mips PowerPC Sparc SystemZ Hexagon LoongArch "
+    "BPF Lanai XCore AMDGPU NVPTX VE M68k Xtensa"
+).split()
+_TARGET_PARTS = ("TargetInfo", "Target", "TargetMC", "AsmPrinter", "AsmParser")
+
+
+def _open() -> ctypes.CDLL:
+    chosen = os.environ.get(_ENVIRONMENT_VARIABLE)
+    for name in (chosen,) if chosen else _LIBRARY_NAMES:
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    where = f"{_ENVIRONMENT_VARIABLE}={chosen}" if chosen else "the library path"
+    raise LLVMNotFoundError(
+        f"libLLVM {LLVM_MAJOR} not found in {where}: run 'apt-get install libllvm22' "
+        f"or set {_ENVIRONMENT_VARIABLE} to its file"
+    )
+
+
+@functools.cache
+def _load() -> ctypes.CDLL:
+    lib = _open()
+    lib.LLVMGetVersion.argtypes = (_OUT_UINT, _OUT_UINT, _OUT_UINT)
+    lib.LLVMGetVersion.restype = None
+    return lib
+
+
+@functools.cache
+def loaded_version() -> str:
+    """The version of the loaded LLVM, for example `22.1.8`.
+
+    Raises LLVMNotFoundError when no LLVM loads, or one of another major version.
+    """
+    numbers = [ctypes.c_uint() for _ in range(3)]
+    _load().LLVMGetVersion(*map(ctypes.byref, numbers))
+    text = ".".join(str(number.value) for number in numbers)
+    if numbers[0].value != LLVM_MAJOR:
+        raise LLVMNotFoundError(f"LLVM {LLVM_MAJOR} is needed, the library found is LLVM {text}")
+    return text
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """libLLVM with every function typed and every target of this build registered.
+
+    Raises LLVMNotFoundError when no LLVM loads, or one of another major version.
+    """
+    loaded_version()
+    lib = _load()
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    for target in _TARGET_NAMES:
+        for part in _TARGET_PARTS:
+            initialize = getattr(lib, f"LLVMInitialize{target}{part}", None)
+            if initialize is not None:
+                initialize()
+    return lib
