@@ -1,2 +1,1 @@
-"""Proposals and what users run: policies that choose pipelines, and the `opt`, `cc` and reports
-that put the choice into a program. The top layer: it may import every other package."""
+"""Proposals and what users run: policies, the optimiser, and the `ozone` command line."""

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Literal
 
 from ir_tools.errors import ToolError
-from ir_tools.process import run_tool
+from ir_tools.process import ToolResult, run_tool
 
 CFLAGS = "-Oz"
 """What every recipe compiles with: the baseline that Ozone is measured against."""
@@ -107,8 +107,8 @@ def clean(recipe: Recipe, directory: Path) -> None:
 
 def deb_src_lines(text: str) -> str:
     """The one-line entries (`sources.list`) of a text as entries for the sources of the same."""
-    entries = re.findall(r"^\s*deb(?:-src)?(\s+[^#\n]+)", text, flags=re.MULTILINE)
-    return "".join(f"deb-src{entry.rstrip()}\n" for entry in dict.fromkeys(entries))
+    entries = re.findall(r"^\s*deb(?:-src)?\s+([^#\n]*[^#\s])", text, flags=re.MULTILINE)
+    return "".join(f"deb-src {entry}\n" for entry in dict.fromkeys(entries))
 
 
 def deb_src_stanzas(text: str) -> str:
@@ -123,29 +123,36 @@ def _download(package: str, archives: Path, apt_state: Path) -> None:
     ):
         if shutil.which(tool) is None:
             raise ToolError(f"{tool} is missing: {remedy}")
-    options = _private_apt(apt_state)
+    lists_fetched = apt_state / "lists-fetched"
+    if not lists_fetched.exists():
+        _write_configuration(apt_state)
+        _apt_get(apt_state, "update").check()
+        lists_fetched.touch()
     partial = archives.with_name(archives.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
-    command = ["apt-get", "-q", *options, "source", "--only-source", "--download-only", package]
-    run_tool(command, timeout_s=_FETCH_TIMEOUT_S, cwd=partial).check()
+    result = _apt_get(apt_state, "source", "--only-source", "--download-only", package, cwd=partial)
+    if result.returncode != 0:
+        lists_fetched.unlink()  # they may be what is at fault: fetch them again next time
+    result.check()
     partial.rename(archives)
 
 
-def _private_apt(state: Path) -> list[str]:
-    """Options by which apt-get uses `state` alone, with source lists; they are fetched once."""
-    options = [
-        f"-oDir::Etc::SourceList={os.devnull}",
-        f"-oDir::Etc::SourceParts={state / 'sources'}",
-        f"-oDir::State::Lists={state / 'lists'}",
-        f"-oDir::Cache={state / 'cache'}",
-    ]
-    updated = state / "updated"
-    if not updated.exists():
-        _write_sources(state / "sources")
-        (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-        run_tool(["apt-get", "-q", *options, "update"], timeout_s=_FETCH_TIMEOUT_S).check()
-        updated.touch()
-    return options
+def _apt_get(state: Path, *arguments: str, cwd: Path | None = None) -> ToolResult:
+    argv = ["apt-get", "-q", "-c", str(state / "apt.conf"), *arguments]
+    return run_tool(argv, timeout_s=_FETCH_TIMEOUT_S, cwd=cwd)
+
+
+def _write_configuration(state: Path) -> None:
+    """Make `state` all that apt-get uses and changes, with entries for sources in it."""
+    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    _write_sources(state / "sources")
+    (state / "apt.conf").write_text(
+        f'Dir::Etc::SourceList "{os.devnull}";\n'
+        f'Dir::Etc::SourceParts "{state / "sources"}";\n'
+        f'Dir::State::Lists "{state / "lists"}";\n'
+        f'Dir::Cache "{state / "cache"}";\n'
+        'APT::Update::Error-Mode "any";\n'  # a network that is down is an error, not a warning
+    )
 
 
 def _write_sources(parts: Path) -> None:
@@ -186,7 +193,7 @@ def _run_step(step: str, script: str, tree: Path, env: Mapping[str, str], timeou
     argv = ["sh", "-ec", f"exec >{shlex.quote(str(log))} 2>&1\n{script}"]
     result = run_tool(argv, timeout_s=timeout_s, cwd=tree, env=env)
     if result.returncode != 0:
-        raise ToolError(f"{tree.name}: {step} failed ({result.ending}), its output is in {log}")
+        raise ToolError(f"{tree.name}: {step} failed ({result.ending}): see {log}")
 
 
 def _log(tree: Path, step: str) -> Path:

@@ -1,2 +1,1 @@
-"""Evaluation: candidates run and measured in isolated workers that may crash, with results cached.
-Knows nothing of where a proposal comes from, nor what becomes of the winner."""
+"""Evaluation: isolated workers, the results cache, and (later) the Gymnasium environments."""

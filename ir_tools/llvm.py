@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -136,18 +137,13 @@ class TargetOptions:
     cpu, features     for functions that carry no `target-cpu` of their own
     relocation_model  `default`, `static`, `pic` or `dynamic-no-pic`; `module` for what clang's
                       `PIC Level` flag in the module says
-    vectorize         LLVM's tuning options for loops and for straight-line code
     """
 
     triple: str = ""
     cpu: str = ""
     features: str = ""
     relocation_model: str = "default"
-    vectorize: tuple[bool, bool] = (True, False)
 
-
-# What clang's driver asks of LLVM at -Oz.
-CLANG_OZ_OPTIONS = TargetOptions(relocation_model="module", vectorize=(False, True))
 
 
 class Target:
@@ -183,9 +179,6 @@ class Target:
         if not self.handle:
             raise TargetError(f"LLVM cannot make a target machine for '{self.triple}'")
         self.options: int = lib.LLVMCreatePassBuilderOptions()
-        loops, straight_line = options.vectorize
-        lib.LLVMPassBuilderOptionsSetLoopVectorization(self.options, loops)
-        lib.LLVMPassBuilderOptionsSetSLPVectorization(self.options, straight_line)
 
     def close(self) -> None:
         if self.handle:
@@ -240,6 +233,24 @@ class GlobalValue:
     def is_declaration(self) -> bool:
         return bool(self._lib.LLVMIsDeclaration(self.handle))
 
+    @property
+    def initializer(self) -> int | None:
+        """The handle of a variable's initializer; None for a declaration or anything else."""
+        is_variable = self._lib.LLVMIsAGlobalVariable(self.handle)
+        return self._lib.LLVMGetInitializer(self.handle) if is_variable else None
+
+    @property
+    def initializer_text(self) -> str:
+        """The initializer as IR; empty when there is none."""
+        initializer = self.initializer
+        return _take_message(self._lib.LLVMPrintValueToString(initializer)) if initializer else ""
+
+    @property
+    def type_text(self) -> str:
+        """The type of the function, or of what the variable or alias holds, as IR."""
+        value_type = self._lib.LLVMGlobalGetValueType(self.handle)
+        return _take_message(self._lib.LLVMPrintTypeToString(value_type))
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
@@ -251,6 +262,12 @@ class Function(GlobalValue):
         """Whether the function carries the enum attribute, for example `minsize`."""
         kind = _attribute_kind(name)
         return bool(self._lib.LLVMGetEnumAttributeAtIndex(self.handle, _FUNCTION_INDEX, kind))
+
+    def attribute_at(self, index: int, name: str) -> int | None:
+        """The handle of an enum or type attribute of the result (0) or of a parameter (from 1)."""
+        kind = _attribute_kind(name)
+        handle: int | None = self._lib.LLVMGetEnumAttributeAtIndex(self.handle, index, kind)
+        return handle
 
     def add_attribute(self, name: str) -> None:
         attribute = self._lib.LLVMCreateEnumAttribute(
@@ -323,6 +340,13 @@ class Module:
                 ),
             )
 
+    def run_without_target(self, pipeline: str) -> None:
+        """Run module passes that ask no target for costs, such as `globaldce`, in place."""
+        options = self._lib.LLVMCreatePassBuilderOptions()
+        error = self._lib.LLVMRunPasses(self.handle, pipeline.encode(), None, options)
+        self._lib.LLVMDisposePassBuilderOptions(options)
+        self._raise_pipeline_error(pipeline, error)
+
     def _raise_pipeline_error(self, pipeline: str, error: int | None) -> None:
         if error:
             pointer = self._lib.LLVMGetErrorMessage(error)
@@ -382,6 +406,11 @@ class Module:
         raw: bytes = ctypes.string_at(self._lib.LLVMGetTarget(self.handle))
         return raw.decode()
 
+    @property
+    def data_layout(self) -> str:
+        raw: bytes = self._lib.LLVMGetDataLayoutStr(self.handle)
+        return raw.decode()
+
     def flag(self, name: str) -> int | None:
         """The value of an integer module flag such as `PIC Level`; None when it is absent."""
         metadata = self._lib.LLVMGetModuleFlag(self.handle, name.encode(), len(name))
@@ -412,6 +441,13 @@ class Module:
 
     def aliases(self) -> Iterator[GlobalValue]:
         return self._each("LLVMGetFirstGlobalAlias", "LLVMGetNextGlobalAlias", GlobalValue)
+
+    def ifuncs(self) -> Iterator[GlobalValue]:
+        return self._each("LLVMGetFirstGlobalIFunc", "LLVMGetNextGlobalIFunc", GlobalValue)
+
+    def symbols(self) -> Iterator[GlobalValue]:
+        """Everything that has, or could have, a name of module scope."""
+        return itertools.chain(self.functions(), self.globals(), self.aliases(), self.ifuncs())
 
     def function(self, name: str) -> Function | None:
         handle = self._lib.LLVMGetNamedFunction(

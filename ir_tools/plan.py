@@ -13,7 +13,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from ir_tools.llvm import Module, Target
+from ir_tools.llvm import Function, Module, Target
+
+
+# LLVM 23 drops default<Os> and default<Oz> in favour of the attributes with O2: change it here.
+OZ = "default<Oz>"
+# The part of -Oz that simplifies one function, as one pass of LLVM 22.
+OZ_FUNCTION = "function-simplification<Oz>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,23 @@ class Plan:
 def prepare(module: Module, plan: Plan, target: Target) -> Module:
     """A clone of the module after the plan's inlining and `before`: what function pipelines see."""
     prepared = module.clone()
-    for name in plan.inline:
-        function = prepared.function(name)
-        if function is not None and not function.is_declaration:
-            function.add_attribute("alwaysinline")
+    marked = [
+        name
+        for name in plan.inline
+        if (function := prepared.function(name)) and not function.has_attribute("alwaysinline")
+    ]
+    _each(prepared, marked, lambda function: function.add_attribute("alwaysinline"))
     prepared.run(plan.before, target)
+    # Whoever is left could not be inlined everywhere; the mark is ours, not the author's.
+    _each(prepared, marked, lambda function: function.remove_attribute("alwaysinline"))
     return prepared
+
+
+def _each(module: Module, names: list[str], change: Callable[[Function], None]) -> None:
+    for name in names:
+        function = module.function(name)
+        if function is not None:
+            change(function)
 
 
 def apply(

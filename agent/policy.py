@@ -1,0 +1,113 @@
+"""Policies: who proposes pipelines for a function.
+
+A policy's `propose` is a generator. It yields `Pipeline`s and is sent what each one measured (bytes
+or IR instructions, as the objective says; None when it failed). Policies that do not learn from it
+ignore it, and say so with `adaptive = False`, so that their proposals can be measured side by side.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Mapping
+from importlib import resources
+from typing import Protocol
+
+from envs.evaluation import FunctionInfo
+from ir_tools.errors import OzoneError
+from ir_tools.passes import FUNCTION_SCOPES, Pass, Trust, catalogue
+from ir_tools.pipeline import Pipeline
+
+Proposals = Generator[Pipeline, float | None, None]
+
+_RANDOM_LENGTHS = (4, 20)
+_FIRST = Pass("sroa<modify-cfg>", next(s for s in FUNCTION_SCOPES if s.value == "function"))
+
+
+class Policy(Protocol):
+    """Anything that proposes pipelines."""
+
+    adaptive: bool
+
+    def propose(self, function: FunctionInfo, budget: int) -> Proposals:
+        """At most `budget` pipelines of function and loop passes, the most promising ones first."""
+        ...
+
+
+class OzPolicy:
+    """No candidate but the baseline, which is always there."""
+
+    adaptive = False
+
+    def propose(self, function: FunctionInfo, budget: int) -> Proposals:
+        return
+        yield  # which makes this a generator
+
+
+class RandomPolicy:
+    """Independent uniform draws from the pass catalogue; the same for the same seed and function."""
+
+    adaptive = False
+
+    def __init__(self, seed: int = 0, trust: Trust = Trust.PRODUCTION) -> None:
+        self._seed = seed
+        self._passes = atoms(trust)
+
+    def propose(self, function: FunctionInfo, budget: int) -> Proposals:
+        rng = random.Random(f"{self._seed} {function.name}")
+        for _ in range(budget):
+            yield random_pipeline(rng, self._passes)
+
+
+class CoresetPolicy:
+    """A fixed list, best first (Liang et al., ICML 2023), chosen on training programs alone."""
+
+    adaptive = False
+
+    def __init__(self, pipelines: tuple[Pipeline, ...] | None = None) -> None:
+        self._pipelines = coreset() if pipelines is None else pipelines
+
+    def propose(self, function: FunctionInfo, budget: int) -> Proposals:
+        for pipeline in self._pipelines[:budget]:
+            yield pipeline
+
+
+def atoms(trust: Trust = Trust.PRODUCTION) -> tuple[Pass, ...]:
+    """Every pass, with its parameters, that a function pipeline may draw from."""
+    rows = catalogue(trust=trust, scopes=FUNCTION_SCOPES)
+    return tuple(variant for row in rows for variant in row.variants)
+
+
+def random_pipeline(rng: random.Random, passes: tuple[Pass, ...]) -> Pipeline:
+    """A random pipeline; memory goes to registers first, without which little else applies."""
+    return Pipeline.of([_FIRST, *rng.choices(passes, k=rng.randint(*_RANDOM_LENGTHS))])
+
+
+def coreset() -> tuple[Pipeline, ...]:
+    """The shipped coreset, in greedy order. `ozone coreset` rebuilds it."""
+    text = resources.files("agent").joinpath("data/coreset.txt").read_text()
+    return tuple(
+        Pipeline.parse(line)
+        for line in text.splitlines()
+        if line and not line.startswith("#")
+    )
+
+
+def _search(seed: int, trust: Trust) -> Policy:
+    from agent.search import SearchPolicy
+
+    return SearchPolicy(seed, trust)
+
+
+POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
+    "oz": lambda seed, trust: OzPolicy(),
+    "random": RandomPolicy,
+    "coreset": lambda seed, trust: CoresetPolicy(),
+    "search": _search,
+}
+
+
+def make_policy(name: str, seed: int = 0, trust: Trust = Trust.PRODUCTION) -> Policy:
+    """The policy of that name. Raises OzoneError for an unknown one."""
+    if name not in POLICIES:
+        raise OzoneError(f"unknown policy '{name}': one of {', '.join(POLICIES)}")
+    return POLICIES[name](seed, trust)
