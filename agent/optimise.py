@@ -11,7 +11,9 @@ from __future__ import annotations
 import collections
 import dataclasses
 import enum
-from collections.abc import Collection, Iterable, Mapping
+import functools
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.policy import Policy, Proposals, make_policy
@@ -20,12 +22,29 @@ from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
 from ir_tools.llvm import TargetOptions
 from ir_tools.passes import Trust
-from ir_tools.plan import OZ, OZ_FUNCTION, Plan
+from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
 
-_BEFORE = "always-inline,globaldce"
-_AFTER = "globalopt,globaldce,constmerge"
-_PIPELINES_FIRST = 8  # of what is left after them, one candidate in so many tries inlining
-_INLINING_SHARE = 2
+# What crosses function borders comes first, for all plans of a module alike: facts about arguments,
+# results and globals, and attributes. SROA lets it see through local variables, and every pipeline
+# would begin with it anyway; where it is premature, the variant without it may win.
+_FACTS = (
+    "ipsccp,called-value-propagation,globalopt,deadargelim,"
+    "cgscc(function-attrs),rpo-function-attrs"
+)
+_INLINE = "always-inline,globaldce"
+_BEFORE = f"inferattrs,function(sroa<modify-cfg>),{_FACTS},{_INLINE}"
+_BEFORE_WITHOUT_SROA = f"inferattrs,{_FACTS},{_INLINE}"
+# -Oz's own way with a function, from which the plans borrow bodies: callees are simplified before
+# they are inlined, and late passes follow. It changes no signature and no global.
+_LENDER = (
+    f"inferattrs,function(sroa<modify-cfg>),{_FACTS},"
+    f"cgscc(devirt<4>(inline,function<eager-inv;no-rerun>({OZ_FUNCTION}))),globaldce,"
+    f"function({OZ_LATE})"
+)
+_AFTER = "globalopt,globaldce,constmerge,rel-lookup-table-converter"
+_LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
+_PIPELINES_FIRST = 6  # of what is left after them, one candidate in so many tries module choices
+_MODULE_SHARE = 3
 
 
 class Objective(enum.StrEnum):
@@ -129,12 +148,12 @@ class Search:
     def run(self, outcome: Outcome, policy: Policy) -> Outcome:
         """The outcome of the whole budget."""
         inlined = inlined_by(self._info, outcome.baseline)
-        flips = self._inlining_budget()
-        history = self.explore(policy, inlined, self._settings.budget - flips)
-        functions = {f.name: OZ_FUNCTION for f in self._info.functions} | _winners(history)
-        (best,) = self._measure([_plan(functions, inlined)])
-        best = self._choose_inlining(best, flips)
-        plan, evaluation = best
+        budget = self._settings.budget
+        changes = max(0, budget - _PIPELINES_FIRST) // _MODULE_SHARE
+        lender = self._lender_costs(outcome.baseline, inlined)
+        history = self.explore(policy, inlined, budget - changes - self.candidates)
+        (best,) = self._measure([self._composed(history, lender, inlined)])
+        plan, evaluation = self._improve(best, changes)
         outcome = dataclasses.replace(
             outcome, candidates=self.candidates, failures=dict(self.failures)
         )
@@ -142,6 +161,34 @@ class Search:
             return outcome
         choices = tuple(self._choices(plan, outcome.baseline, evaluation))
         return dataclasses.replace(outcome, plan=plan, evaluation=evaluation, choices=choices)
+
+    def _lender_costs(
+        self, baseline: Evaluation, inlined: Collection[str]
+    ) -> dict[str, float | None]:
+        """What each function costs with the lender's body."""
+        names = [f.name for f in self._info.functions]
+        if self._settings.budget < _LENDER_FROM:
+            return self._costs(names, baseline)
+        self.candidates += 1
+        plan = Plan(inline=tuple(sorted(inlined)), before=_LENDER)
+        (measured,) = self._measure([plan], own_sections=True)
+        return self._costs(names, measured[1])
+
+    def _composed(
+        self, history: History, lender: Mapping[str, float | None], inlined: Collection[str]
+    ) -> Plan:
+        """The plan of the least cost for every function."""
+        functions = {f.name: OZ_FUNCTION for f in self._info.functions}
+        borrowed = []
+        for name, tried in history.items():
+            costs = [cost for _, cost in tried if cost is not None]
+            own, lent = min(costs, default=None), lender[name]
+            if own is not None:
+                functions[name] = next(p for p, cost in tried if cost == own)
+            if lent is not None and (own is None or lent < own):
+                borrowed.append(name)
+        plan = _plan(functions, inlined)
+        return dataclasses.replace(plan, borrowed=tuple(sorted(borrowed)), lender=_LENDER)
 
     def explore(self, policy: Policy, inlined: Collection[str], budget: int) -> History:
         """Spend the budget on function pipelines, all functions side by side."""
@@ -154,15 +201,20 @@ class Search:
             ahead = range(1 if policy.adaptive else budget)
             rounds = [each for _ in ahead if (each := _next_round(proposals, feedback))]
             self.candidates += len(rounds)
-            measured = self._measure([_plan(each, inlined) for each in rounds])
+            plans = [_plan(each, inlined) for each in rounds]
+            measured = self._measure(plans, own_sections=True)
             for pipelines, (_, evaluation) in zip(rounds, measured, strict=True):
                 feedback = self._costs(pipelines, evaluation)
                 for name, pipeline in pipelines.items():
                     history[name].append((pipeline, feedback[name]))
         return history
 
-    def _measure(self, plans: list[Plan]) -> list[tuple[Plan, Evaluation]]:
-        jobs = [Job(self._source, plan, self._settings.target) for plan in plans]
+    def _measure(
+        self, plans: list[Plan], own_sections: bool = False
+    ) -> list[tuple[Plan, Evaluation]]:
+        own_sections = own_sections and self._settings.objective is Objective.SIZE
+        target = self._settings.target
+        jobs = [Job(self._source, plan, target, own_sections) for plan in plans]
         evaluations = self._evaluator.evaluate(jobs)
         for evaluation in evaluations:
             self.failures.update(failure.status for failure in evaluation.failures)
@@ -174,26 +226,22 @@ class Search:
         cost, sizes = self._settings.objective.of_function, evaluation.functions
         return {name: cost(sizes[name]) if name in sizes else None for name in pipelines}
 
-    def _inlining_budget(self) -> int:
-        if not any(f.is_local and f.may_inline for f in self._info.functions):
-            return 0
-        return max(0, (self._settings.budget - _PIPELINES_FIRST) // _INLINING_SHARE)
-
-    def _choose_inlining(
-        self, best: tuple[Plan, Evaluation], budget: int
-    ) -> tuple[Plan, Evaluation]:
-        """Inline, or stop inlining, one local function after the other where that is smaller."""
+    def _improve(self, best: tuple[Plan, Evaluation], budget: int) -> tuple[Plan, Evaluation]:
+        """Try choices that concern the whole module, one after the other; keep what is smaller."""
         objective = self._settings.objective
-        candidates = [f for f in self._info.functions if f.is_local and f.may_inline and f.uses]
-        candidates.sort(key=lambda f: -f.instructions * f.uses)
-        for function in candidates[:budget]:
-            plan = best[0]
-            inline = set(plan.inline) ^ {function.name}
+        for change in itertools.islice(self._module_changes(), budget):
             self.candidates += 1
-            (flipped,) = self._measure([dataclasses.replace(plan, inline=tuple(sorted(inline)))])
-            if flipped[1].ok and objective.of(flipped[1]) < objective.of(best[1]):
-                best = flipped
+            (changed,) = self._measure([change(best[0])])
+            if changed[1].ok and objective.of(changed[1]) < objective.of(best[1]):
+                best = changed
         return best
+
+    def _module_changes(self) -> Iterator[Callable[[Plan], Plan]]:
+        """The other prefix, then inlining or not inlining local functions, the heaviest first."""
+        yield lambda plan: dataclasses.replace(plan, before=_BEFORE_WITHOUT_SROA, borrowed=())
+        local = [f for f in self._info.functions if f.is_local and f.may_inline and f.uses]
+        for function in sorted(local, key=lambda f: -f.instructions * f.uses):
+            yield functools.partial(_flip_inlining, name=function.name)
 
     def _better(self, evaluation: Evaluation, baseline: Evaluation) -> bool:
         """Smaller by the objective, and no byte larger in flash."""
@@ -221,17 +269,11 @@ def inlined_by(info: ModuleInfo, baseline: Evaluation) -> frozenset[str]:
 
 
 def _plan(functions: Mapping[str, str], inline: Iterable[str]) -> Plan:
-    return Plan.of(functions, inline=tuple(inline), before=_BEFORE, after=_AFTER)
+    return Plan(tuple(sorted(inline)), _BEFORE, canonical(functions), after=_AFTER)
 
 
-def _winners(history: History) -> dict[str, str]:
-    """The pipeline of the least cost for each function; the earlier one of equals."""
-    winners = {}
-    for name, tried in history.items():
-        measured = [(cost, index) for index, (_, cost) in enumerate(tried) if cost is not None]
-        if measured:
-            winners[name] = tried[min(measured)[1]][0]
-    return winners
+def _flip_inlining(plan: Plan, name: str) -> Plan:
+    return dataclasses.replace(plan, inline=tuple(sorted({*plan.inline} ^ {name})))
 
 
 def _next_round(

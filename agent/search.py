@@ -24,10 +24,15 @@ class SearchPolicy:
 
     adaptive = True
 
-    def __init__(self, seed: int = 0, trust: Trust = Trust.PRODUCTION) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        trust: Trust = Trust.PRODUCTION,
+        seeds: tuple[Pipeline, ...] | None = None,
+    ) -> None:
         self._seed = seed
         self._passes = atoms(trust)
-        self._seeds = coreset()
+        self._seeds = coreset() if seeds is None else seeds
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         rng = random.Random(f"{self._seed} {function.name}")

@@ -67,7 +67,7 @@ class Evaluator:
 
     def build(self, job: Job, artefact: Artefact) -> tuple[Evaluation, bytes]:
         """Compile one plan for keeps. Raises OzoneError; WorkerError when LLVM crashes on it."""
-        arguments = (job.plan, job.target, artefact)
+        arguments = (job.plan, job.target, job.own_sections, artefact)
         result: tuple[Evaluation, bytes] = self._one(Request("build", job.source, arguments))
         return result
 
@@ -97,8 +97,9 @@ class Evaluator:
     def _round(self, attempts: dict[int, _Attempt]) -> dict[int, Evaluation | _Attempt]:
         """Try every attempt once: a final evaluation, or the next attempt."""
         requests = [
-            Request("evaluate", attempt.job.source, (attempt.plan, attempt.job.target))
+            Request("evaluate", job.source, (attempt.plan, job.target, job.own_sections))
             for attempt in attempts.values()
+            for job in (attempt.job,)
         ]
         outcomes: dict[int, Evaluation | _Attempt] = {}
         for (index, attempt), reply in zip(attempts.items(), self._run(requests), strict=True):

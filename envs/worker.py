@@ -24,7 +24,7 @@ from ir_tools import plan as plans
 from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library
 from ir_tools.llvm import Context, Module, Target, TargetOptions
-from ir_tools.measure import object_sizes
+from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import Plan
 
 _CACHED_MODULES = 8  # parsed sources, and modules prepared from them
@@ -72,32 +72,49 @@ class Worker:
         )
         return ModuleInfo(module.triple, functions)
 
-    def evaluate(self, digest: str, plan: Plan, options: TargetOptions) -> Evaluation:
+    def evaluate(
+        self, digest: str, plan: Plan, options: TargetOptions, own_sections: bool
+    ) -> Evaluation:
         """The measurements of one compilation; what LLVM reports as errors are statuses."""
         started = time.perf_counter()
         try:
-            evaluation = self.build(digest, plan, options, None)[0]
+            evaluation = self.build(digest, plan, options, own_sections, None)[0]
         except (PipelineError, InvalidModuleError) as error:
             evaluation = Evaluation(Status.INVALID, str(error))
             self._progress(self._blamed)  # the parent retries without that function's pipeline
         return dataclasses.replace(evaluation, wall_s=time.perf_counter() - started)
 
     def build(
-        self, digest: str, plan: Plan, options: TargetOptions, artefact: Artefact | None
+        self,
+        digest: str,
+        plan: Plan,
+        options: TargetOptions,
+        own_sections: bool,
+        artefact: Artefact | None,
     ) -> tuple[Evaluation, bytes]:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
         source = self._sources[digest]
         target = self._target(source, options)
         self._progress("")
-        key = (digest, plan.inline, plan.before, options)
-        prepared = _remember(self._prepared, key, lambda: plans.prepare(source, plan, target))
-        with prepared.clone() as module:
-            plans.apply(module, plan, target, self._progress)
+
+        def prepared(before: str) -> Module:
+            key = (digest, plan.inline, before, options)
+            return _remember(
+                self._prepared, key, lambda: plans.prepare(source, plan.inline, before, target)
+            )
+
+        lender = prepared(plan.lender) if plan.borrowed else None
+        with plans.apply(prepared(plan.before), plan, target, lender, self._progress) as module:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
             output = _render(module, target, artefact)
+            tables = {}
+            if own_sections:
+                tables = table_sizes(module, target)
+                give_own_sections(module)
             image = module.emit_object(target)
-        return _evaluation(counts, image), image if artefact is Artefact.OBJECT else output
+        evaluation = _evaluation(counts, image, tables)
+        return evaluation, image if artefact is Artefact.OBJECT else output
 
     def _verify(self, module: Module) -> None:
         try:
@@ -129,8 +146,9 @@ def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
     return b""
 
 
-def _evaluation(counts: dict[str, int], image: bytes) -> Evaluation:
+def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) -> Evaluation:
     sizes = object_sizes(image)
+    functions = sizes.functions
     return Evaluation(
         Status.OK,
         instructions=sum(counts.values()),
@@ -138,7 +156,9 @@ def _evaluation(counts: dict[str, int], image: bytes) -> Evaluation:
         rodata=sizes.rodata,
         data=sizes.data,
         eh_frame=sizes.eh_frame,
-        functions={name: (sizes.functions.get(name, 0), n) for name, n in counts.items()},
+        functions={
+            name: (functions.get(name, 0) + tables.get(name, 0), n) for name, n in counts.items()
+        },
     )
 
 

@@ -180,6 +180,14 @@ class Target:
             raise TargetError(f"LLVM cannot make a target machine for '{self.triple}'")
         self.options: int = lib.LLVMCreatePassBuilderOptions()
 
+    def size_of(self, variable: GlobalValue) -> int:
+        """Bytes that the variable takes in memory."""
+        lib = self._lib
+        layout = lib.LLVMCreateTargetDataLayout(self.handle)
+        size: int = lib.LLVMABISizeOfType(layout, lib.LLVMGlobalGetValueType(variable.handle))
+        lib.LLVMDisposeTargetData(layout)
+        return size
+
     def close(self) -> None:
         if self.handle:
             self._lib.LLVMDisposeTargetMachine(self.handle)
@@ -234,6 +242,12 @@ class GlobalValue:
         return bool(self._lib.LLVMIsDeclaration(self.handle))
 
     @property
+    def value_type(self) -> int:
+        """The handle of the type of a function, or of what a variable or an alias stands for."""
+        handle: int = self._lib.LLVMGlobalGetValueType(self.handle)
+        return handle
+
+    @property
     def initializer(self) -> int | None:
         """The handle of a variable's initializer; None for a declaration or anything else."""
         is_variable = self._lib.LLVMIsAGlobalVariable(self.handle)
@@ -244,12 +258,6 @@ class GlobalValue:
         """The initializer as IR; empty when there is none."""
         initializer = self.initializer
         return _take_message(self._lib.LLVMPrintValueToString(initializer)) if initializer else ""
-
-    @property
-    def type_text(self) -> str:
-        """The type of the function, or of what the variable or alias holds, as IR."""
-        value_type = self._lib.LLVMGlobalGetValueType(self.handle)
-        return _take_message(self._lib.LLVMPrintTypeToString(value_type))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -275,8 +283,8 @@ class Function(GlobalValue):
         )
         self._lib.LLVMAddAttributeAtIndex(self.handle, _FUNCTION_INDEX, attribute)
 
-    def remove_attribute(self, name: str) -> None:
-        self._lib.LLVMRemoveEnumAttributeAtIndex(self.handle, _FUNCTION_INDEX, _attribute_kind(name))
+    def remove_attribute(self, name: str, index: int = _FUNCTION_INDEX) -> None:
+        self._lib.LLVMRemoveEnumAttributeAtIndex(self.handle, index, _attribute_kind(name))
 
     @property
     def instruction_count(self) -> int:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ir_tools.errors import ParseError
 from ir_tools.libllvm import library
+from ir_tools.llvm import Module, Target
 
 # Section names of ELF, Mach-O, COFF and wasm objects, by what they cost. LLVM-C gives no section
 # flags; the names below are those that LLVM's own code generators emit. First match wins.
@@ -32,14 +34,19 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )  # fmt: skip
 
 
+_NOT_ELF = ("apple", "darwin", "macos", "windows", "mingw", "wasm", "aix", "zos")
+# Names that simplifycfg and rel-lookup-table-converter give; LLVM adds a number to a second one.
+_TABLE = re.compile(r"(switch\.table|reltable)\.(?P<function>.*?)(\.\d+)?$")
 _ELF_TYPES = range(6, 10)  # LLVMBinaryTypeELF32L .. ELF64B
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of an object by kind of section, and of each function symbol.
+    """Bytes of an object by kind of section, and of each function.
 
-    `functions` is empty for formats whose symbols carry no size (Mach-O, COFF, wasm).
+    A function's bytes are its symbol's, and those of read-only data in a section of its own (jump
+    tables, after `give_own_sections`). There are none for formats whose symbols carry no size
+    (Mach-O, COFF, wasm).
     """
 
     text: int
@@ -78,16 +85,25 @@ def object_sizes(data: bytes) -> Sizes:
 
 
 def _read(binary: int) -> Sizes:
-    lib = library()
     totals = dict.fromkeys(("text", "rodata", "data", "eh_frame", "none"), 0)
+    functions = _symbol_sizes(binary)
+    for name, size in _sections(binary):
+        totals[section_kind(name)] += size
+        owner = name.removeprefix(".rodata.")
+        if owner != name and owner in functions:
+            functions[owner] += size
+    del totals["none"]
+    return Sizes(**totals, functions=functions)
+
+
+def _sections(binary: int) -> Iterator[tuple[str, int]]:
+    lib = library()
     section = lib.LLVMObjectFileCopySectionIterator(binary)
     while not lib.LLVMObjectFileIsSectionIteratorAtEnd(binary, section):
-        kind = section_kind((lib.LLVMGetSectionName(section) or b"").decode(errors="replace"))
-        totals[kind] += lib.LLVMGetSectionSize(section)
+        name = (lib.LLVMGetSectionName(section) or b"").decode(errors="surrogateescape")
+        yield name, lib.LLVMGetSectionSize(section)
         lib.LLVMMoveToNextSection(section)
     lib.LLVMDisposeSectionIterator(section)
-    del totals["none"]
-    return Sizes(**totals, functions=_symbol_sizes(binary))
 
 
 def _symbol_sizes(binary: int) -> dict[str, int]:
@@ -103,4 +119,30 @@ def _symbol_sizes(binary: int) -> dict[str, int]:
             sizes[name.decode(errors="surrogateescape")] = size
         lib.LLVMMoveToNextSymbol(symbol)
     lib.LLVMDisposeSymbolIterator(symbol)
+    return sizes
+
+
+def give_own_sections(module: Module) -> None:
+    """Make code generation put each function, and its jump tables, into sections of their own.
+
+    For measuring only, in place. It is `-ffunction-sections`, which LLVM-C cannot ask for, by way
+    of a comdat for each function; formats other than ELF are left alone.
+    """
+    lib = library()
+    if any(part in module.triple for part in _NOT_ELF):
+        return
+    for function in module.defined_functions():
+        if not lib.LLVMGetComdat(function.handle):
+            name = function.name.encode(errors="surrogateescape")
+            lib.LLVMSetComdat(function.handle, lib.LLVMGetOrInsertComdat(module.handle, name))
+
+
+def table_sizes(module: Module, target: Target) -> dict[str, int]:
+    """Bytes of the tables that passes made from switches, by the function that reads them."""
+    sizes: dict[str, int] = {}
+    for variable in module.globals():
+        match = _TABLE.match(variable.name)
+        if match and not variable.is_declaration:
+            name = match.group("function")
+            sizes[name] = sizes.get(name, 0) + target.size_of(variable)
     return sizes

@@ -38,7 +38,7 @@ from ir_tools.llvm import Function, GlobalValue, Linkage, Module
 _PREFIX = ".ozone."
 _HIDDEN = 1  # LLVMHiddenVisibility
 _ANYBODY = 0  # no function's handle
-_FUNCTION_TYPE = 9  # LLVMFunctionTypeKind
+_FUNCTION_TYPE, _STRUCT_TYPE, _ARRAY_TYPE = 9, 10, 11  # LLVMTypeKind
 _UNIT_LISTS = range(4, 9)  # operands of DICompileUnit: enums, types, globals, imports, macros
 
 # A definition of these linkages is the one that the program uses, or equal to it (ODR). With
@@ -56,11 +56,11 @@ _ABI_ATTRIBUTES = (
     "byval", "byref", "sret", "inalloca", "preallocated", "inreg", "zeroext", "signext", "nest",
     "swiftself", "swifterror", "swiftasync",
 )  # fmt: skip
+_PROMISES = ("noundef", "dereferenceable", "dereferenceable_or_null")  # undefined behaviour else
 
-# Text of a string, or the name of a type, in printed IR. A type that is parsed twice in a context
-# gets a numeric suffix.
-_TYPE_SUFFIX = re.compile(r'(?:\.\d+)+(?="?$)')
+# In printed IR: text of a string, or the name of a struct type; and the definition of such a type.
 _STRING_OR_TYPE = re.compile(r'c"[^"]*"|%"[^"]*"|%[-\w.$]+')
+_TYPE_DEFINITION = re.compile(r'^%("[^"]*"|[-\w.$]+) = type [^o]', re.MULTILINE)
 
 
 def original_name(symbol: str) -> str:
@@ -365,10 +365,12 @@ def _put_back(merged: Module, parts: Iterable[Module]) -> None:
     """Replace bodies in a module whose local symbols are promoted."""
     known, variables = {symbol.name: symbol for symbol in merged.symbols()}, [*merged.globals()]
     ties, replaced = _block_ties(merged), dict[str, GlobalValue]()
+    all_types = _function_of_all_types(merged)
     with contextlib.ExitStack() as stack:
         copies = [stack.enter_context(_copy(part, merged)) for part in parts]
         for copy in copies:
             _drop_module_level(copy)
+            library().LLVMAddFunction(copy.handle, f"{_PREFIX}types".encode(), all_types)
             names = (match(copy, known, ties) for match in (_match_functions, _match_variables))
             for name in itertools.chain(*names):
                 if name in replaced:
@@ -399,9 +401,11 @@ def _copy(part: Module, merged: Module) -> Module:
 
 def _match_functions(part: Module, known: dict[str, GlobalValue], ties: _Ties) -> Iterator[str]:
     """The names of the functions whose bodies the part brings, made ready to be linked."""
-    for function in part.defined_functions():
+    for function in part.functions():
         name, target = function.name, known.get(function.name)
-        if function.linkage.is_local:
+        if isinstance(target, Function) and not function.linkage.is_local:
+            _check_agreement(function, target)
+        if function.is_declaration or function.linkage.is_local:
             continue
         if not isinstance(target, Function) or target.is_declaration:
             raise _refusal(name, "the module does not define it")
@@ -410,6 +414,16 @@ def _match_functions(part: Module, known: dict[str, GlobalValue], ties: _Ties) -
         library().LLVMSetComdat(function.handle, None)  # the linker would prefer the module's
         function.linkage = Linkage.EXTERNAL
         yield name
+
+
+def _check_agreement(function: Function, target: Function) -> None:
+    """Callers and callees must agree on the signature, which module-wide passes change."""
+    same_layout = _same_layout(function.value_type, target.value_type)
+    if not target.is_declaration and not same_layout:
+        raise _refusal(function.name, "its type differs")
+    convention = library().LLVMGetFunctionCallConv
+    if convention(function.handle) != convention(target.handle):
+        raise _refusal(function.name, "its calling convention differs")
 
 
 def _match_variables(part: Module, known: dict[str, GlobalValue], ties: _Ties) -> Iterator[str]:
@@ -422,7 +436,7 @@ def _match_variables(part: Module, known: dict[str, GlobalValue], ties: _Ties) -
             # Made by a pass in a sibling before the part was taken out, a switch table perhaps.
             if variable.initializer and name.startswith(_PREFIX):
                 _make_private(variable)
-        elif not _same_type(variable, target):
+        elif not _same_layout(variable.value_type, target.value_type):
             raise _refusal(name, "its type differs")
         elif target.handle in ties.tables and variable.initializer:
             yield name
@@ -439,29 +453,46 @@ def _declare_as(variable: GlobalValue, target: GlobalValue) -> None:
     variable.linkage = Linkage.EXTERNAL
 
 
-def _same_type(ours: GlobalValue, theirs: GlobalValue) -> bool:
-    get = library().LLVMGlobalGetValueType
-    return get(ours.handle) == get(theirs.handle) or _same_text(ours.type_text, theirs.type_text)
-
-
 def _same_initializer(ours: GlobalValue, theirs: GlobalValue) -> bool:
-    return ours.initializer == theirs.initializer or _same_text(
-        ours.initializer_text, theirs.initializer_text
-    )
+    """Whether two variables of the same layout have the same initializer.
 
-
-def _same_text(ours: str, theirs: str) -> bool:
-    """Whether types or constants are equal that LLVM holds to be distinct.
-
-    In a context it has only one copy of each, except of what refers to a global value or to a
-    struct type with a name.
+    LLVM keeps one copy of a constant in a context, except of what refers to a symbol or to a struct
+    type with a name: those are compared by their text, in which names of types do not matter.
     """
-    plain, other = (_STRING_OR_TYPE.sub(_without_suffix, text) for text in (ours, theirs))
+    if ours.initializer == theirs.initializer:
+        return True
+    plain, other = (
+        _STRING_OR_TYPE.sub(lambda match: match[0] if match[0][0] == "c" else "%", text)
+        for text in (ours.initializer_text, theirs.initializer_text)
+    )
     return plain == other
 
 
-def _without_suffix(match: re.Match[str]) -> str:
-    return match[0] if match[0].startswith("c") else _TYPE_SUFFIX.sub("", match[0])
+def _same_layout(ours: int, theirs: int) -> bool:
+    """Whether two types are equal but for names of structs.
+
+    A type with a name that is parsed again in a context is another type there.
+    """
+    if ours == theirs:
+        return True
+    shape, elements = _shape(ours)
+    other_shape, other_elements = _shape(theirs)
+    return bool(elements) and shape == other_shape and all(map(_same_layout, elements, other_elements))
+
+
+def _shape(of_type: int) -> tuple[tuple[int, ...], list[int]]:
+    """What makes an aggregate or function type the type that it is, and its elements."""
+    lib, kind = library(), library().LLVMGetTypeKind(of_type)
+    detail = {
+        _FUNCTION_TYPE: lib.LLVMIsFunctionVarArg,
+        _STRUCT_TYPE: lib.LLVMIsPackedStruct,
+        _ARRAY_TYPE: lib.LLVMGetArrayLength2,
+    }.get(kind)
+    if detail is None:
+        return (kind,), []  # LLVM has only one of each
+    elements = (ctypes.c_void_p * lib.LLVMGetNumContainedTypes(of_type))()
+    lib.LLVMGetSubtypes(of_type, elements)
+    return (kind, detail(of_type), len(elements)), [element or 0 for element in elements]
 
 
 def _make_private(variable: GlobalValue) -> None:
@@ -479,6 +510,23 @@ def _raise_alignment(target: GlobalValue, alignment: int, name: str) -> None:
     if not present or target.is_declaration or target.linkage is not Linkage.EXTERNAL:
         raise _refusal(name, f"it is aligned to {alignment} bytes in the part only")
     lib.LLVMSetAlignment(target.handle, alignment)
+
+
+def _function_of_all_types(module: Module) -> int:
+    """A function type that mentions the struct types of a module that have names.
+
+    The linker takes the name from a type that the destination does not have if one with the same
+    elements is there. But module and parts share their types, and the module is to stay as it is:
+    so a declaration makes all destinations have them. Nothing refers to it, so nothing links it.
+    """
+    lib, context = library(), module.context.handle
+    names = [name.strip('"') for name in _TYPE_DEFINITION.findall(str(module))]
+    raw = [re.sub(r"\\(..)", lambda escape: chr(int(escape[1], 16)), name) for name in names]
+    found = [lib.LLVMGetTypeByName2(context, name.encode("latin-1")) for name in raw]
+    types = [one for one in found if one]
+    array = (ctypes.c_void_p * len(types))(*types)
+    of_all: int = lib.LLVMFunctionType(lib.LLVMVoidTypeInContext(context), array, len(types), 0)
+    return of_all
 
 
 def _linked(modules: list[Module]) -> list[Module]:
@@ -501,16 +549,18 @@ def _restore_order(merged: Module, variables: list[GlobalValue]) -> None:
     order = Module(context, lib.LLVMModuleCreateWithNameInContext(b"", context.handle))
     lib.LLVMSetTarget(order.handle, merged.triple.encode())
     lib.LLVMSetDataLayout(order.handle, merged.data_layout.encode())
-    new = [(variable, variable.linkage) for variable in merged.globals() if variable.linkage.is_local]
-    for variable, _ in new:
+    linkages = [(variable, variable.linkage) for variable in merged.globals()]
+    new = [variable for variable, linkage in linkages if linkage.is_local]
+    for variable in new:
         variable.name = variable.name or f"{_PREFIX}new"
-        variable.linkage = Linkage.EXTERNAL
-    for variable in [*variables, *(variable for variable, _ in new)]:
-        if variable.linkage is not Linkage.APPENDING:
-            declaration = _declare_like(variable, order)
-            lib.LLVMSetGlobalConstant(declaration, lib.LLVMIsGlobalConstant(variable.handle))
+    for variable in variables + new:
+        declaration = _declare_like(variable, order)
+        lib.LLVMSetGlobalConstant(declaration, lib.LLVMIsGlobalConstant(variable.handle))
+    for variable, linkage in linkages:
+        if linkage.is_local or linkage is Linkage.APPENDING:
+            variable.linkage = Linkage.EXTERNAL  # to be matched by name
     merged.link(order)
-    for variable, linkage in new:
+    for variable, linkage in linkages:
         variable.linkage = linkage
 
 
@@ -526,7 +576,7 @@ def _replace(symbol: GlobalValue, new: GlobalValue, name: str) -> None:
     """Give a symbol of the module the content of the part's, which is deleted."""
     lib = library()
     if isinstance(symbol, Function) and isinstance(new, Function):
-        _check_signature(symbol, new, name)
+        _reconcile_parameters(symbol, new, name)
         _replace_body(symbol.handle, new.handle)
         delete = lib.LLVMDeleteFunction
     else:
@@ -558,13 +608,26 @@ def _detach_blocks(function: int) -> list[int]:
     return blocks
 
 
-def _check_signature(function: Function, body: Function, name: str) -> None:
-    lib, ours, theirs = library(), function.handle, body.handle
-    if lib.LLVMGlobalGetValueType(ours) != lib.LLVMGlobalGetValueType(theirs):
+def _reconcile_parameters(function: Function, body: Function, name: str) -> None:
+    """Refuse what is passed in another way; drop promises that the body no longer keeps.
+
+    `deadargelim` passes poison to the unused parameters of a function that calls itself.
+    """
+    if function.value_type != body.value_type:
         raise _refusal(name, "its type differs")
-    if lib.LLVMGetFunctionCallConv(ours) != lib.LLVMGetFunctionCallConv(theirs):
-        raise _refusal(name, "its calling convention differs")
-    places = range(lib.LLVMCountParams(ours) + 1)  # the result and each parameter
+    places = range(library().LLVMCountParams(function.handle) + 1)  # the result, each parameter
     for index, kind in itertools.product(places, _ABI_ATTRIBUTES):
-        if function.attribute_at(index, kind) != body.attribute_at(index, kind):
+        if not _same_attribute(function.attribute_at(index, kind), body.attribute_at(index, kind)):
             raise _refusal(name, f"'{kind}' of argument or result {index} differs")
+    for index, kind in itertools.product(places, _PROMISES):
+        if not body.attribute_at(index, kind):
+            function.remove_attribute(kind, index)
+
+
+def _same_attribute(ours: int | None, theirs: int | None) -> bool:
+    lib = library()
+    if ours == theirs or not ours or not theirs:
+        return ours == theirs
+    both_types = lib.LLVMIsTypeAttribute(ours) and lib.LLVMIsTypeAttribute(theirs)
+    types = map(lib.LLVMGetTypeAttributeValue, (ours, theirs))
+    return bool(both_types) and _same_layout(*types)

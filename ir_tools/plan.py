@@ -10,16 +10,27 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from ir_tools.llvm import Function, Module, Target
+from ir_tools.partition import extract, extractable, merge
 
 
 # LLVM 23 drops default<Os> and default<Oz> in favour of the attributes with O2: change it here.
 OZ = "default<Oz>"
 # The part of -Oz that simplifies one function, as one pass of LLVM 22.
 OZ_FUNCTION = "function-simplification<Oz>"
+# And what -Oz runs on functions after the last inlining, vectorisers apart.
+OZ_LATE = (
+    "drop-unnecessary-assumes,float2int,lower-constant-intrinsics,"
+    "loop(loop-rotate<no-header-duplication>,loop-deletion),instcombine<no-verify-fixpoint>,"
+    "simplifycfg<forward-switch-cond;switch-range-to-icmp;switch-to-arithmetic;switch-to-lookup;"
+    "no-keep-loops;hoist-common-insts;sink-common-insts>,"
+    "vector-combine,instcombine<no-verify-fixpoint>,sroa<preserve-cfg>,"
+    "instcombine<no-verify-fixpoint>,loop-mssa(licm),instsimplify,div-rem-pairs,tailcallelim,"
+    "simplifycfg"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +42,20 @@ class Plan:
     before     a module pipeline
     functions  pairs (function, pipeline of function and loop passes), run on that function alone
     default    the pipeline of every defined function that `functions` does not name
+    borrowed   these functions get the body that they have after `lender`
     after      a module pipeline
+
+    `lender` is a module pipeline that runs in the place of `before`, on a copy. It must agree with
+    `before` in what it does to signatures and globals, or the plan is invalid.
     """
 
     inline: tuple[str, ...] = ()
     before: str = ""
     functions: tuple[tuple[str, str], ...] = ()
     default: str = ""
+    borrowed: tuple[str, ...] = ()
+    lender: str = ""
     after: str = ""
-
-    @classmethod
-    def of(
-        cls,
-        functions: Mapping[str, str],
-        *,
-        inline: tuple[str, ...] = (),
-        before: str = "",
-        after: str = "",
-    ) -> Plan:
-        """A plan whose function pipelines are in canonical order, so that equal plans are equal."""
-        return cls(tuple(sorted(inline)), before, tuple(sorted(functions.items())), "", after)
 
     @property
     def digest(self) -> str:
@@ -63,16 +68,21 @@ class Plan:
         return dataclasses.replace(self, functions=tuple(sorted(functions.items())))
 
 
-def prepare(module: Module, plan: Plan, target: Target) -> Module:
-    """A clone of the module after the plan's inlining and `before`: what function pipelines see."""
+def canonical(functions: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """`Plan.functions` of a mapping, so that equal choices make equal plans."""
+    return tuple(sorted(functions.items()))
+
+
+def prepare(module: Module, inline: Iterable[str], before: str, target: Target) -> Module:
+    """A clone of the module after inlining and a pipeline: what function pipelines see."""
     prepared = module.clone()
     marked = [
         name
-        for name in plan.inline
+        for name in inline
         if (function := prepared.function(name)) and not function.has_attribute("alwaysinline")
     ]
     _each(prepared, marked, lambda function: function.add_attribute("alwaysinline"))
-    prepared.run(plan.before, target)
+    prepared.run(before, target)
     # Whoever is left could not be inlined everywhere; the mark is ours, not the author's.
     _each(prepared, marked, lambda function: function.remove_attribute("alwaysinline"))
     return prepared
@@ -86,18 +96,43 @@ def _each(module: Module, names: list[str], change: Callable[[Function], None]) 
 
 
 def apply(
-    prepared: Module, plan: Plan, target: Target, on_function: Callable[[str], None] = lambda _: None
-) -> None:
-    """Run the function pipelines and `after` on a prepared module, in place.
+    prepared: Module,
+    plan: Plan,
+    target: Target,
+    lender: Module | None = None,
+    on_function: Callable[[str], None] = lambda _: None,
+) -> Module:
+    """A new module: the plan's function pipelines, borrowed bodies and `after` on a prepared one.
 
     `on_function` is told each function's name before its pipeline runs, and "" before `after`, so
-    that a crash can be blamed. Raises PipelineError, whose pipeline is the offending one.
+    that a crash can be blamed. Raises PipelineError, InvalidModuleError.
     """
-    chosen = dict(plan.functions)
-    for function in list(prepared.defined_functions()):
+    module = prepared.clone()
+    try:
+        _run_functions(module, plan, target, on_function)
+        on_function("")
+        if lender is not None:
+            module = _borrow(module, lender, plan.borrowed)
+        module.run(plan.after, target)
+    except BaseException:
+        module.close()
+        raise
+    return module
+
+
+def _run_functions(
+    module: Module, plan: Plan, target: Target, on_function: Callable[[str], None]
+) -> None:
+    chosen = dict(plan.functions) | dict.fromkeys(plan.borrowed, "")
+    for function in list(module.defined_functions()):
         pipeline = chosen.get(name := function.name, plan.default)
         if pipeline:
             on_function(name)
             function.run(pipeline, target)
-    on_function("")
-    prepared.run(plan.after, target)
+
+
+def _borrow(module: Module, lender: Module, names: Iterable[str]) -> Module:
+    """The module with the lender's bodies; it is closed, and another one returned."""
+    there = set(extractable(lender))
+    with module, extract(lender, [name for name in names if name in there]) as part:
+        return merge(module, [part])

@@ -278,6 +278,10 @@ static void make_signal(int16_t x[N])
 
 static void check_arithmetic(void)
 {
+    int32_t sum = 0;
+    for (unsigned i = 0; i <= N / 4; i++)
+        sum += (int32_t)(i + 1) * sine(i);
+    check(sum == 56799143, "sine table");
     check(sine(0) == 0 && sine(64) == 32767 && sine(192) == -32767, "sine at multiples of 90");
     check(sine(32) == 23170 && cosine(96) == -23170 && sine(240) == -12540, "sine elsewhere");
     check(multiply(-32768, -32768) == 32767 && multiply(16384, -3) == -2, "multiply");
@@ -415,6 +419,7 @@ int main(void)
     check_window();
     check_filter();
     check_saturation();
+    check(hash == UINT32_C(0xe61f8ba2), "hash of all results");
     if (failures > 0)
         return 1;
     printf("fft: %u checks, hash %08" PRIx32 "\n", checks, hash);

@@ -363,6 +363,13 @@ static struct stream unpack(enum format format, const uint8_t *in, size_t size, 
 
 /* ---- samples: made with zlib, or bit by bit where zlib would never write such a stream ---- */
 
+static const uint8_t raw_spans[] = {
+    43, 46, 72, 204, 43, 86, 4, 146, 16, 26, 1, 80, 0, 22, 37, 48, 30, 136, 1, 54, 4, 106, 6, 220,
+    0, 36, 211, 208, 109, 192, 68, 184, 228, 241, 57, 130, 128, 5, 196, 121, 140, 52, 138, 204, 64,
+    161, 140, 69, 181, 136, 161, 37, 160, 119, 170, 24, 32, 145, 193, 154, 39, 134, 64, 110, 29,
+    174, 5, 193, 200, 212, 57, 90, 61, 0, 0,
+};
+
 static const uint8_t zlib_dynamic[] = {
     120, 218, 85, 206, 49, 14, 128, 48, 12, 67, 209, 221, 167, 232, 17, 234, 54, 13, 228, 56, 72,
     48, 48, 66, 197, 253, 233, 24, 143, 95, 178, 146, 87, 203, 124, 190, 227, 189, 206, 114, 207,
@@ -372,16 +379,15 @@ static const uint8_t zlib_dynamic[] = {
 };
 
 static const uint8_t raw_long_codes[] = {
-    5, 193, 129, 1, 192, 32, 12, 195, 176, 91, 55, 104, 19, 251, 255, 3, 144, 86, 64, 37, 53, 173,
-    50, 76, 80, 136, 245, 242, 41, 145, 52, 150, 51, 200, 58, 177, 145, 26, 183, 186, 181, 54, 20,
-    170, 84, 192, 224, 221, 46, 88, 84, 177, 170, 23, 51, 242, 171, 186, 88, 181, 224, 89, 173, 60,
+    5, 193, 1, 1, 0, 32, 12, 195, 48, 173, 192, 191, 181, 254, 13, 144, 136, 173, 141, 47, 116, 101,
+    212, 5, 220, 164, 2, 166, 56, 181, 180, 8, 70, 125, 176, 35, 71, 52, 168, 173, 120, 93, 85, 162,
+    253,
 };
 
 static const uint8_t gzip_named[] = {
     31, 139, 8, 8, 0, 0, 0, 0, 2, 255, 102, 111, 120, 46, 116, 120, 116, 0, 43, 201, 72, 85, 40, 44,
-    205, 76, 206, 86, 72, 42, 202, 47, 207, 83, 72, 203, 175, 80, 200, 42, 205, 45, 40, 86, 200, 47,
-    75, 45, 82, 40, 1, 74, 231, 36, 86, 85, 42, 164, 228, 167, 91, 163, 240, 20, 138, 115, 82, 83,
-    65, 202, 242, 244, 20, 0, 74, 235, 163, 55, 69, 0, 0, 0,
+    205, 76, 206, 86, 72, 42, 202, 47, 207, 83, 72, 203, 175, 208, 81, 40, 193, 20, 4, 0, 189, 96,
+    57, 18, 40, 0, 0, 0,
 };
 
 struct sample {
@@ -400,12 +406,10 @@ struct sample {
 static const struct sample samples[] = {
     {"zlib_fixed", ZLIB, OK, 20, 0xfed2bba7,
      BYTES(120, 1, 203, 72, 205, 201, 201, 215, 81, 200, 64, 162, 20, 1, 75, 30, 6, 246)},
+    {"raw_spans", RAW, OK, 1850, 0xea6a75bb, ARRAY(raw_spans)},
     {"zlib_dynamic", ZLIB, OK, 264, 0x42d741fc, ARRAY(zlib_dynamic)},
-    {"raw_long_codes", RAW, OK, 143, 0xb416a9ca, ARRAY(raw_long_codes)},
-    {"gzip_named", GZIP, OK, 69, 0x37a3eb4a, ARRAY(gzip_named)},
-    {"raw_runs", RAW, OK, 5600, 0x0cf66c60,
-     BYTES(237, 193, 49, 1, 0, 0, 8, 3, 160, 85, 213, 254, 33, 86, 66, 63, 32, 1, 0, 0, 0, 0, 190,
-           205, 234, 253, 2)},
+    {"raw_long_codes", RAW, OK, 88, 0xa089d861, ARRAY(raw_long_codes)},
+    {"gzip_named", GZIP, OK, 40, 0x123960bd, ARRAY(gzip_named)},
     {"raw_blocks", RAW, OK, 40, 0xcb365f06,
      BYTES(202, 72, 205, 201, 201, 215, 81, 200, 64, 162, 20, 1, 0, 0, 0, 255, 255, 203, 72, 205,
            201, 201, 215, 81, 200, 64, 162, 20, 1)},
@@ -413,7 +417,6 @@ static const struct sample samples[] = {
      BYTES(120, 1, 1, 6, 0, 249, 255, 115, 116, 111, 114, 101, 100, 9, 60, 2, 146)},
     {"block type 3", RAW, BAD_BLOCK, 0, 0, BYTES(7)},
     {"stored complement", RAW, BAD_BLOCK, 0, 0, BYTES(1, 1, 0, 255, 255, 65)},
-    {"stored too short", RAW, TRUNCATED, 0, 0, BYTES(1, 5, 0, 250, 255, 65)},
     {"distance before start", RAW, BAD_DISTANCE, 0, 0, BYTES(115, 4, 66, 0)},
     {"length symbol 286", RAW, BAD_SYMBOL, 0, 0, BYTES(27, 3, 0, 0)},
     {"distance symbol 30", RAW, BAD_SYMBOL, 0, 0, BYTES(115, 4, 62, 0)},
@@ -442,10 +445,9 @@ static uint8_t buffer[8192];
 static void check(bool ok, const char *what, const char *name)
 {
     checks++;
-    if (!ok) {
-        failures++;
+    failures += !ok;
+    if (!ok)
         printf("inflate: FAILED %s %s\n", what, name);
-    }
 }
 
 static uint32_t check_samples(void)
@@ -455,10 +457,9 @@ static uint32_t check_samples(void)
         const struct sample *s = &samples[i];
         struct stream r = unpack(s->format, s->data, s->size, buffer, sizeof buffer);
         check(r.status == s->status, "status of", s->name);
-        if (s->status != OK)
-            continue;
-        uint32_t crc = crc32(buffer, r.out_size);
-        check(r.out_size == s->out_size && crc == s->crc, "contents of", s->name);
+        uint32_t crc = s->status == OK ? crc32(buffer, r.out_size) : 0;
+        if (s->status == OK)
+            check(r.out_size == s->out_size && crc == s->crc, "contents of", s->name);
         all = (all << 1 | all >> 31) ^ crc;
     }
     return all;

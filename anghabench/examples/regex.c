@@ -425,7 +425,7 @@ static void check_matches(void)
         {"", "abc", "0,0"}, {"x*", "aaa", "0,0"}, {"[a-c]+", "zzbcaz", "2,5"},
         {"[^a-c]+", "abxyzc", "2,5"}, {"[]x]+", "a]x]", "1,4"}, {"[a-]+", "b-a-", "1,4"},
         {"[\\d\\-]+", "tel 555-12", "4,10"}, {"[^\\w\\s]", "a b_c!", "5,6"},
-        {"\\d+\\s\\w+", "in 12 days", "3,10"}, {"\\D\\W\\S", "1a b", "1,4"},
+        {"\\d+\\s\\w+", "in 129\rdays", "3,11"}, {"\\D\\W\\S", "1a b", "1,4"},
         {"a|b|cd", "xcd", "1,3"}, {"a|ab", "ab", "0,1"}, {"(a|ab)(c|bcd)", "abcd", "0,4 0,1 1,4"},
         {"(?:ab)+", "xababab", "1,7"}, {"(a)(b)?", "ac", "0,1 0,1 -"},
         {"(a)|(b)", "b", "0,1 - 0,1"}, {"((a)(b))", "ab", "0,2 0,2 0,1 1,2"},
@@ -445,7 +445,7 @@ static void check_matches(void)
         {"(0|[1-9]\\d*)([eE][+-]?\\d+)?", "12e-3", "0,5 0,2 2,5"},
         {"(a+|b+)*c", "aabbc", "0,5 2,4"}, {"(?:|a)b", "ab", "0,2"}, {"x(?:a|b|)y", "xy", "0,2"},
         {"caf\303\251|[\340-\377]", "\351", "0,1"}, {"(.)(.)(.)$", "hello", "2,5 2,3 3,4 4,5"},
-        {"(a.)+", "abacad!", "0,6 4,6"},
+        {"(a.)+", "abacad!", "0,6 4,6"}, {"ab?", "abb", "0,2"},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         char found[80];
@@ -463,7 +463,7 @@ static void check_errors(void)
         {"[a-\\d]", BAD_ESCAPE, 4}, {"\\q", BAD_ESCAPE, 1}, {"a\\", UNEXPECTED_END, 2},
         {"[^ab", UNEXPECTED_END, 4}, {"[]", UNEXPECTED_END, 2}, {"(?=a)", BAD_GROUP, 2},
         {"a{101}", TOO_LARGE, 5}, {"(a{90}){5}", TOO_LARGE, 10},
-        {"(((((((())))))))", TOO_LARGE, 8},
+        {"(((((((())))))))", TOO_LARGE, 8}, {"a{1,0}", BAD_REPEAT, 6},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         bool same = compile(&regex, tests[i].pattern) == tests[i].error;
@@ -492,6 +492,7 @@ int main(void)
     check_matches();
     check_errors();
     check_time();
+    check(total_steps == 2992, "number of steps", "all", "all");
     if (failures > 0)
         return 1;
     printf("regex: %u checks, %u steps\n", checks, total_steps);

@@ -469,6 +469,8 @@ static void check_base64(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check(base64_decode(bad[i], data, sizeof data) < 0, "bad base64", bad[i]);
     check(base64_decode("Zm9vYmFy", data, 5) < 0, "base64 beyond room", "Zm9vYmFy");
+    check(base64_decode("Zm9vYmFy", data, 6) == 6, "base64 for exact room", "Zm9vYmFy");
+    check(base64_decode("Zm8=", data, 2) == 2, "base64 for exact room", "Zm8=");
 }
 
 static void check_hex(void)

@@ -19,7 +19,6 @@ enum { AT_TYPE = 24, AT_FIRST = 26, AT_LENGTH = 28 }; /* the name comes first in
 enum status {
     OK, NOT_FOUND, EXISTS, BAD_NAME, NOT_DIRECTORY, IS_DIRECTORY, NOT_EMPTY, BAD_OFFSET, NO_SPACE,
 };
-
 struct disk { uint8_t blocks[BLOCK_COUNT][BLOCK_SIZE]; };
 
 /* Numbers on the disk have the low byte first. */
@@ -84,8 +83,8 @@ static uint8_t *find_entry(struct disk *d, unsigned dir, const char *name)
     for (; dir != END; dir = next_block(d, dir)) {
         for (unsigned at = 0; at < BLOCK_SIZE; at += ENTRY_SIZE) {
             uint8_t *e = d->blocks[dir] + at;
-            bool unused = e[AT_TYPE] == UNUSED;
-            if (*name == '\0' ? unused : !unused && strcmp((const char *)e, name) == 0)
+            bool used = e[AT_TYPE] != UNUSED;
+            if (*name != '\0' ? used && strcmp((const char *)e, name) == 0 : !used)
                 return e;
         }
     }
@@ -108,8 +107,7 @@ static enum status walk(struct disk *d, const char *path, struct place *p)
         size_t length = strcspn(++path, "/");
         if (length == 0 || length >= NAME_SIZE)
             return BAD_NAME;
-        memcpy(p->name, path, length);
-        p->name[length] = '\0';
+        snprintf(p->name, NAME_SIZE, "%.*s", (int)length, path);
         p->last = *(path += length) == '\0';
         p->entry = find_entry(d, p->dir, p->name);
         if (p->last || p->entry == NULL)
@@ -170,7 +168,7 @@ static enum status fs_remove(struct disk *d, const char *path)
     enum status status = walk(d, path, &p);
     if (status != OK || p.entry == NULL)
         return status == OK ? IS_DIRECTORY : status;
-    unsigned first = get16(p.entry + AT_FIRST);
+    const unsigned first = get16(p.entry + AT_FIRST);
     for (unsigned b = first; p.entry[AT_TYPE] == DIRECTORY && b != END; b = next_block(d, b))
         for (unsigned at = 0; at < BLOCK_SIZE; at += ENTRY_SIZE)
             if (d->blocks[b][at + AT_TYPE] != UNUSED)
@@ -328,14 +326,14 @@ static const struct step {
     {'r', "/etc/motd", 0, "", OK}, {'w', "/etc/motd", 0, "hello", OK},
     {'w', "/etc/motd", 3, "p me", OK}, {'r', "/etc/motd", 0, "help me", OK},
     {'r', "/etc/motd", 5, "me", OK}, {'r', "/etc/motd", 8, "", BAD_OFFSET},
-    {'w', "/etc/motd", 8, "x", BAD_OFFSET}, {'w', "/", 0, "x", IS_DIRECTORY},
+    {'w', "/etc/motd", 8, "x", BAD_OFFSET}, {'w', "/etc", 0, "x", IS_DIRECTORY},
     {'c', "/etc/motd/x", 0, "", NOT_DIRECTORY}, {'c', "/var/log", 0, "", NOT_FOUND},
     {'x', "/etc", 0, "", NOT_EMPTY}, {'x', "/", 0, "", IS_DIRECTORY}, {'m', "/etc/m", 0, "", OK},
     {'l', "/etc", 0, "motd:7 m/ ", OK}, {'l', "/etc/motd", 0, "", NOT_DIRECTORY},
     {'x', "/etc/motd", 0, "", OK}, {'x', "/etc/motd", 0, "", NOT_FOUND},
     {'x', "/etc/m", 0, "", OK}, {'x', "/etc", 0, "", OK}, {'l', "/etc", 0, "", NOT_FOUND},
     {'c', "/12345678901234567890123", 0, "", OK}, {'l', "/", 0, "12345678901234567890123:0 ", OK},
-    {'c', "/123456789012345678901234", 0, "", BAD_NAME},
+    {'c', "/123456789012345678901234", 0, "", BAD_NAME}, {'r', "/", 0, "", IS_DIRECTORY},
 };
 
 static enum status run_step(const struct step *s, char *text, uint32_t size)
@@ -460,8 +458,9 @@ static bool random_step(struct model *m, const char *path, unsigned *full)
         m->exists = true;
         status = create(&disk, path, REGULAR);
     } else if (choice < 48) {
-        status = fs_read(&disk, path, 0, bytes, &n);
-        same = status != OK || (n == m->length && memcmp(bytes, m->bytes, n) == 0);
+        uint32_t offset = random_below(m->length + 1);
+        status = fs_read(&disk, path, offset, bytes, &n);
+        same = status != OK || (n == m->length - offset && !memcmp(bytes, m->bytes + offset, n));
     } else {
         status = random_write(m, path, &expected);
     }
@@ -484,6 +483,7 @@ static uint32_t check_random(void)
     check(ok && full > 100 && is_clean(), "random", "steps");
     for (size_t i = 0; i < sizeof disk; i++)
         hash = (hash ^ disk.blocks[i / BLOCK_SIZE][i % BLOCK_SIZE]) * 16777619u;
+    check(hash == UINT32_C(0xb9b2848a), "hash of", "the disk");
     return hash;
 }
 

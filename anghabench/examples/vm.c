@@ -38,7 +38,7 @@ enum error {
 };
 enum {
     CODE_SIZE = 512, DATA_SIZE = 128, STACK_SIZE = 64, CALL_DEPTH = 24, SLOTS = 4, MAX_NAMES = 32,
-    WORD_SIZE = 20, OUTPUT_SIZE = 256, MAX_STEPS = 100000,
+    WORD_SIZE = 20, OUTPUT_SIZE = 72, MAX_STEPS = 100000,
 };
 
 struct program {
@@ -126,10 +126,8 @@ static void define(struct assembler *a, const char *text, unsigned value)
 {
     if (a->second_pass)
         return;
-    if (find_name(a, text) < a->name_count) {
-        fail(&a->error, DUPLICATE_NAME);
-    } else if (a->name_count == MAX_NAMES) {
-        fail(&a->error, TOO_LARGE);
+    if (find_name(a, text) < a->name_count || a->name_count == MAX_NAMES) {
+        fail(&a->error, a->name_count == MAX_NAMES ? TOO_LARGE : DUPLICATE_NAME);
     } else {
         strcpy(a->names[a->name_count].text, text);
         a->names[a->name_count++].value = value;
@@ -420,21 +418,23 @@ static const struct test {
      "sorted: push a set 0  show: get 0 load dup jz end outc get 0 push 1 add set 0 jmp show\n"
      "end: halt",
      "bcefhiknooqrtuwx", OK, 4285},
-    {"push 2147483647 push 1 add dup outn push 32 outc dup push -1 div outn push 32 outc\n"
-     "push 46341 dup mul outn push 32 outc push -7 push 2 div outn push 32 outc\n"
-     "push -7 push 2 mod outn push 32 outc push -1 push 28 shr outn push 32 outc\n"
-     "push 3 push 62 shl outn push 32 outc push 85 push 51 xor push 128 or outn halt",
-     "-2147483648 -2147483648 -2147479015 -3 -1 15 -1073741824 230", OK, 50},
+    {"push 2147483647 push 1 add dup call show dup push -1 div call show drop ; wrapping\n"
+     "push 46341 dup mul call show push -7 push 2 div call show push -7 push 2 mod call show\n"
+     "push -1 push 28 shr call show push 3 push 62 shl call show\n"
+     "push 85 push 51 xor dup push -1 mod or push 128 or outn halt  show: outn push 32 outc ret",
+     "-2147483648 -2147483648 -2147479015 -3 -1 15 -1073741824 230", OK, 69},
     {"push 1 frob", "", UNKNOWN_WORD, 3}, {"jmp a a: call nowhere", "", UNKNOWN_NAME, 5},
-    {"push later later:", "", UNKNOWN_NAME, 2}, {"halt jmp", "", BAD_OPERAND, 3},
+    {"push b b:", "", UNKNOWN_NAME, 2}, {"jmp", "", BAD_OPERAND, 2}, {"get 4", "", BAD_OPERAND, 2},
     {"push 12x", "", BAD_OPERAND, 2}, {"push 2147483648", "", BAD_OPERAND, 2},
-    {"get 4", "", BAD_OPERAND, 2}, {"a: halt a: halt", "", DUPLICATE_NAME, 3},
-    {"push 100000000000000000000000", "", TOO_LARGE, 2}, {".zero big 129", "", TOO_LARGE, 3},
-    {"push 1 add", "", STACK_EMPTY, 2}, {"a: push 1 jmp a", "", STACK_FULL, 129},
-    {"ret", "", CALLS_EMPTY, 1}, {"a: call a", "", CALLS_FULL, 24},
+    {"a: halt a: halt", "", DUPLICATE_NAME, 3}, {".zero big 129", "", TOO_LARGE, 3},
+    {"push 100000000000000000000000", "", TOO_LARGE, 2}, {"push 1 add", "", STACK_EMPTY, 2},
+    {"a: push 1 jmp a", "", STACK_FULL, 129}, {"a: call a", "", CALLS_FULL, 24},
+    {"ret", "", CALLS_EMPTY, 1}, {"push 5 push -6 load", "", BAD_ADDRESS, 3},
     {"push 5 push 0 mod", "", DIVIDE_BY_ZERO, 3}, {"jmp 500", "", BAD_CODE, 2},
     {"push 'o' outc push 128 load", "o", BAD_ADDRESS, 4}, {"push 1", "", BAD_CODE, 2},
-    {"a: jmp a", "", STEP_LIMIT, MAX_STEPS + 1},
+    {"a: jmp a", "", STEP_LIMIT, MAX_STEPS + 1}, {"jmp 4 push 29 halt", "", BAD_CODE, 2},
+    {"a: push 12345678 outn jmp a",
+     "12345678123456781234567812345678123456781234567812345678123456781234567", OUTPUT_FULL, 26},
 };
 
 static unsigned checks, failures;
@@ -472,7 +472,7 @@ static void check_values(void)
     static const struct { const char *text; uint8_t size, code[6]; } values[] = {
         {"push 0", 2, {PUSH, 0}}, {"push 63", 2, {PUSH, 63}}, {"push 64", 3, {PUSH, 192, 0}},
         {"push -1", 2, {PUSH, 127}}, {"push -64", 2, {PUSH, 64}}, {"push -65", 3, {PUSH, 191, 127}},
-        {"push 2147483647", 6, {PUSH, 255, 255, 255, 255, 7}},
+        {"call 500", 3, {CALL, 244, 1}}, {"push 2147483647", 6, {PUSH, 255, 255, 255, 255, 7}},
         {"push -2147483648", 6, {PUSH, 128, 128, 128, 128, 120}},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {

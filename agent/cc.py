@@ -1,0 +1,201 @@
+"""`ozone-cc`: clang, but every object is the smaller one of `clang -Oz`'s and Ozone's.
+
+`CC=ozone-cc make` works: steps that compile C or C++ go clang, optimiser, clang; everything else is
+clang's alone, untouched. Optimisation levels become -Oz, except -O0 and -Og, which ask for code
+that one can debug. Whatever goes wrong in between, the object is `clang -Oz`'s, with a warning.
+Options come from the environment; see `OPTIONS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.driver import Invocation, understand
+from agent.output import write_file
+from ir_tools import clang
+from ir_tools.errors import OzoneError
+
+if TYPE_CHECKING:
+    from agent.compile import Compiled
+
+OPTIONS: Mapping[str, str] = {
+    "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
+    "OZONE_POLICY": "oz, random, coreset or search (default coreset)",
+    "OZONE_OBJECTIVE": "size, text or instructions (default size)",
+    "OZONE_SEED": "seed of the random choices (default 0)",
+    "OZONE_REPORT": "append a line of JSON for each object to this file",
+    "OZONE_HARVEST": "keep the unoptimised bitcode of every object in this folder",
+    "OZONE_CACHE": "results file (default in the user's cache folder; empty: none)",
+    "OZONE_CLANG": "the clang 22 command",
+    "OZONE_LIBLLVM": "the libLLVM 22 file",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The environment's wishes."""
+
+    budget: int
+    policy: str
+    objective: str
+    seed: int
+    report: str | None
+    harvest: str | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run as clang would; the exit code is clang's, 1 when the environment is wrong."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = _options(os.environ)
+        invocation = understand(arguments)
+        if invocation is None:
+            return clang.exec_clang(arguments)
+        if invocation.kind:
+            return _compile_all(invocation, options)
+        return _compile_and_link(invocation, options)
+    except OzoneError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _say(message: str) -> None:
+    print(f"ozone-cc: {message}", file=sys.stderr)
+
+
+def _options(environment: Mapping[str, str]) -> _Options:
+    unknown = sorted(set(n for n in environment if n.startswith("OZONE_")) - set(OPTIONS))
+    if unknown:
+        raise OzoneError(f"unknown variable {unknown[0]}: known are {', '.join(OPTIONS)}")
+
+    def number(name: str, default: int) -> int:
+        text = environment.get(name) or str(default)
+        try:
+            return int(text)
+        except ValueError:
+            raise OzoneError(f"{name}={text} is not a whole number") from None
+
+    return _Options(
+        number("OZONE_BUDGET", 10),
+        environment.get("OZONE_POLICY") or "coreset",
+        environment.get("OZONE_OBJECTIVE") or "size",
+        number("OZONE_SEED", 0),
+        environment.get("OZONE_REPORT"),
+        environment.get("OZONE_HARVEST"),
+    )
+
+
+def _compile_all(invocation: Invocation, options: _Options) -> int:
+    for source in invocation.sources:
+        output = Path(invocation.object_name(source))
+        code = _compile_one(invocation, source, output, options)
+        if code:
+            return code
+    return 0
+
+
+def _compile_and_link(invocation: Invocation, options: _Options) -> int:
+    with tempfile.TemporaryDirectory(prefix="ozone-") as folder:
+        objects = {}
+        for index, source in enumerate(invocation.sources):
+            objects[source] = os.path.join(folder, f"{index}-{Path(source).stem}.o")
+            code = _compile_one(invocation, source, Path(objects[source]), options)
+            if code:
+                return code
+        return clang.exec_clang(invocation.linking(objects))
+
+
+def _compile_one(invocation: Invocation, source: str, output: Path, options: _Options) -> int:
+    """Write one object; clang's exit code."""
+    with tempfile.TemporaryDirectory(prefix="ozone-") as folder:
+        bitcode = Path(folder, "source.bc")
+        front_end = invocation.front_end(source, str(output))
+        code = clang.exec_clang([*front_end, *clang.UNOPTIMISED, "-o", str(bitcode)])
+        if code:
+            return code
+        data = bitcode.read_bytes()
+    if options.harvest:
+        _harvest(Path(options.harvest), source, data)
+    if options.budget <= 0:
+        return _plain_object(invocation, front_end, output)
+    try:
+        _optimise(invocation, source, output, data, options)
+    except OzoneError as error:
+        _say(f"warning: {source}: {error}; the object is clang -Oz's")
+        return _plain_object(invocation, front_end, output)
+    return 0
+
+
+def _plain_object(invocation: Invocation, front_end: Sequence[str], output: Path) -> int:
+    return clang.exec_clang([*front_end, "-Oz", invocation.kind or "-c", "-o", str(output)])
+
+
+def _optimise(
+    invocation: Invocation, source: str, output: Path, data: bytes, options: _Options
+) -> None:
+    # Late: a command that only links, or finds its object in the cache, should start fast.
+    from agent.compile import compile_bitcode
+    from agent.optimise import Objective, Settings
+    from envs.cache import Cache, default_path
+    from envs.evaluation import Source
+    from envs.evaluator import Evaluator
+    from ir_tools.llvm import TargetOptions
+
+    if options.objective not in list(Objective):
+        known = ", ".join(Objective)
+        raise OzoneError(f"unknown objective '{options.objective}': one of {known}")
+    settings = Settings(
+        budget=options.budget,
+        policy=options.policy,
+        objective=Objective(options.objective),
+        seed=options.seed,
+        target=TargetOptions(relocation_model="module"),
+    )
+    name = Source(source, data)
+    cache = Cache(default_path())
+    try:
+        with Evaluator(1, cache) as evaluator:
+            compiled = compile_bitcode(
+                name, invocation.code_generation, settings, evaluator, cache,
+                assembly=invocation.kind == "-S",
+            )  # fmt: skip
+    finally:
+        cache.close()
+    write_file(output, compiled.output)
+    if options.report:
+        _report(Path(options.report), source, output, compiled)
+
+
+def _harvest(folder: Path, source: str, data: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    write_file(folder / f"{Path(source).stem}-{digest}.bc", data)
+
+
+def _report(path: Path, source: str, output: Path, compiled: Compiled) -> None:
+    record = {
+        "source": source,
+        "output": str(output.resolve()),
+        "baseline": dataclasses.asdict(compiled.baseline),
+        "ours": dataclasses.asdict(compiled.ours),
+        "from_cache": compiled.from_cache,
+        **compiled.summary,
+    }
+    line = json.dumps(record) + "\n"
+    with open(path, "a") as file:  # one write of one line: parallel compilers do not mix theirs
+        file.write(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""Chooses the coreset: the few pipelines that together serve all training functions best.
+
+Three steps, as in Liang et al. (ICML 2023) with local search for the pool: search every function
+for itself from random beginnings; measure the winners on all functions; choose greedily, each time
+the pipeline that saves most bytes beside those already chosen (submodular cover), counted from the
+best that `-Oz`'s own pipeline does for the function.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from agent.optimise import History, Objective, Search, Settings, inlined_by
+from agent.output import write_file
+from agent.policy import CoresetPolicy, Policy, atoms, random_pipeline
+from agent.search import SearchPolicy
+from anghabench import debian
+from envs.cache import Cache, default_path
+from envs.evaluation import Job, Source
+from envs.evaluator import Evaluator
+from envs.parallel import for_each
+from ir_tools.errors import OzoneError
+from ir_tools.llvm import TargetOptions
+from ir_tools.pipeline import Pipeline
+from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan
+
+_SETTINGS = Settings(
+    objective=Objective.SIZE, target=TargetOptions(relocation_model="module")
+)
+_SHARED_SEEDS = 12  # random pipelines that every function's search begins with
+
+# (module, function) -> pipeline -> bytes
+Table = dict[tuple[str, str], dict[str, float]]
+
+_LEAST_BITCODE, _MOST_BITCODE = 3_000, 90_000  # bytes of a module that takes part
+
+
+def harvest_programs(folder: Path, role: str, jobs: int | None) -> Iterator[tuple[str, int]]:
+    """(program, modules) for each Debian program of that role, built with `ozone-cc` as a sieve.
+
+    The unoptimised bitcode of every object is kept in `folder/bitcode/PROGRAM`. A program that was
+    harvested is not built again. Raises ToolError.
+    """
+    compiler = f"{sys.executable} -P -m agent.cc"
+    for recipe in debian.recipes().values():
+        if recipe.role != role:
+            continue
+        kept = folder / "bitcode" / recipe.name
+        if not kept.exists():
+            tree = debian.fetch(recipe, folder)
+            partial = kept.with_suffix(".partial")
+            env = os.environ | {"OZONE_HARVEST": str(partial.resolve()), "OZONE_BUDGET": "0"}
+            debian.build(recipe, tree, cc=compiler, jobs=jobs or os.cpu_count() or 1, env=env)
+            partial.rename(kept)
+        yield recipe.name, sum(1 for _ in kept.glob("*.bc"))
+
+
+def rebuild(
+    folder: Path,
+    output: Path,
+    modules: int,
+    search_budget: int,
+    pool_size: int,
+    size: int,
+    seed: int,
+    jobs: int | None,
+    console: Console,
+) -> None:
+    """Choose a coreset from harvested bitcode and write it. Raises OzoneError."""
+    sources = _sample(folder, modules, seed)
+    if not sources:
+        raise OzoneError(f"no bitcode in {folder}: run 'ozone harvest {folder}' first")
+    with Progress(console=console) as bar:
+        tasks = {step: bar.add_task(step, total=len(sources)) for step in ("searching", "measuring")}
+        chosen = choose_coreset(
+            sources,
+            search_budget=search_budget,
+            pool_size=pool_size,
+            coreset_size=size,
+            seed=seed,
+            cache=default_path(),
+            jobs=jobs,
+            progress=lambda step, done, of: bar.update(tasks[step], completed=done),
+        )
+    command = (
+        f"# ozone coreset {folder.name} -o {output.name} --modules {modules} --search-budget "
+        f"{search_budget} --pool {pool_size} --size {size} --seed {seed}\n"
+        f"# chosen on {len(sources)} modules of training programs; bytes of all functions after it\n"
+    )
+    lines = (f"# {bytes_:.0f}\n{pipeline}\n" for pipeline, bytes_ in chosen)
+    write_file(output, (command + "".join(lines)).encode())
+
+
+def _sample(folder: Path, modules: int, seed: int) -> list[Source]:
+    """At most so many modules of each program: of middling size, none twice."""
+    rng, sources = random.Random(seed), []
+    for program in sorted(p for p in (folder / "bitcode").glob("*") if p.is_dir()):
+        unique = {path.read_bytes(): path for path in sorted(program.glob("*.bc"))}
+        sizes = range(_LEAST_BITCODE, _MOST_BITCODE)
+        fitting = [Source(f"{program.name}/{p.name}", d) for d, p in unique.items() if len(d) in sizes]
+        sources += rng.sample(fitting, min(modules, len(fitting)))
+    return sources
+
+
+def choose_coreset(
+    sources: Sequence[Source],
+    *,
+    search_budget: int,
+    pool_size: int,
+    coreset_size: int,
+    seed: int,
+    cache: Path | None,
+    progress: Callable[[str, int, int], None],
+    jobs: int | None = None,
+) -> list[tuple[Pipeline, float]]:
+    """The coreset, in greedy order, with the bytes of all functions after each pipeline.
+
+    Costs `search_budget + pool_size` compilations of every module. Interrupted, it goes on from the
+    cache. Raises OzoneError when a source cannot be read.
+    """
+    seeds = _seeds(seed)
+    searched = _measure(
+        sources, SearchPolicy(seed, seeds=seeds), search_budget, cache, jobs,
+        lambda done, of: progress("searching", done, of),
+    )  # fmt: skip
+    pool = _pool(searched, seeds, pool_size)
+    measured = _measure(
+        sources, CoresetPolicy(pool), len(pool), cache, jobs,
+        lambda done, of: progress("measuring", done, of),
+    )  # fmt: skip
+    return _greedy(measured, coreset_size)
+
+
+def _seeds(seed: int) -> tuple[Pipeline, ...]:
+    rng, passes = random.Random(seed), atoms()
+    own = (Pipeline.parse(f"function({OZ_FUNCTION})"),
+           Pipeline.parse(f"function({OZ_FUNCTION},{OZ_LATE})"))
+    return own + tuple(random_pipeline(rng, passes) for _ in range(_SHARED_SEEDS))
+
+
+def _measure(
+    sources: Sequence[Source],
+    policy: Policy,
+    budget: int,
+    cache: Path | None,
+    jobs: int | None,
+    progress: Callable[[int, int], None],
+) -> Table:
+    """Bytes of every function under every pipeline that the policy proposes for it."""
+
+    def work(evaluator: Evaluator, _: Cache, source: Source) -> History:
+        info = evaluator.inspect(source)
+        (baseline,) = evaluator.evaluate([Job(source, Plan(before=OZ), _SETTINGS.target)])
+        search = Search(evaluator, source, info, _SETTINGS)
+        return search.explore(policy, inlined_by(info, baseline), budget)
+
+    table: Table = {}
+    for done, (index, history) in enumerate(for_each(sources, work, cache=cache, jobs=jobs), 1):
+        for name, tried in history.items():
+            costs = {pipeline: cost for pipeline, cost in tried if cost is not None}
+            table[sources[index].name, name] = costs
+        progress(done, len(sources))
+    return table
+
+
+def _pool(table: Table, seeds: Iterable[Pipeline], size: int) -> tuple[Pipeline, ...]:
+    """The pipelines that won most bytes over -Oz's own, and the seeds."""
+    gains: Counter[str] = Counter()
+    own = f"function({OZ_FUNCTION})"
+    for costs in table.values():
+        if costs:
+            best = min(costs, key=lambda text: (costs[text], len(text), text))
+            gains[best] += int(costs.get(own, costs[best]) - costs[best])
+    ranked = sorted(gains, key=lambda text: (-gains[text], text))
+    texts = dict.fromkeys([*map(str, seeds), *ranked])
+    return tuple(Pipeline.parse(text) for text in list(texts)[:size])
+
+
+def _greedy(table: Table, size: int) -> list[tuple[Pipeline, float]]:
+    """Greedy submodular cover of the functions, by bytes."""
+    complete = {key: costs for key, costs in table.items() if costs}
+    best = {key: max(costs.values()) for key, costs in complete.items()}
+    chosen: list[tuple[Pipeline, float]] = []
+    pool = sorted({text for costs in complete.values() for text in costs})
+    while pool and len(chosen) < size:
+        gain = {text: _gain(text, complete, best) for text in pool}
+        text = max(pool, key=gain.__getitem__)
+        if gain[text] <= 0 and chosen:
+            break
+        pool.remove(text)
+        for key, costs in complete.items():
+            best[key] = min(best[key], costs.get(text, best[key]))
+        chosen.append((Pipeline.parse(text), sum(best.values())))
+    return chosen
+
+
+def _gain(
+    text: str, table: Mapping[tuple[str, str], Mapping[str, float]], best: Mapping[object, float]
+) -> float:
+    return sum(max(0.0, best[key] - costs.get(text, best[key])) for key, costs in table.items())

@@ -1,0 +1,132 @@
+"""A clang command line, as far as a compiler wrapper must understand it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_SOURCE_SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".c++", ".C", ".i", ".ii"}
+_LANGUAGES = {"c", "c++", "cpp-output", "c++-cpp-output"}
+
+# Options whose value is the next argument.
+_WITH_VALUE = frozenset(
+    "-o -x -D -U -I -L -l -F -T -u -z -e -A -B -G -b -V -include -imacros -isystem -iquote"
+    " -idirafter -iprefix -iwithprefix -iwithprefixbefore -isysroot -iframework -cxx-isystem"
+    " -include-pch -MF -MT -MQ -MJ -Xclang -Xlinker -Xassembler -Xpreprocessor -Xanalyzer -mllvm"
+    " -arch -target --target -aux-info --param -framework -rpath -soname -working-directory"
+    " -gcc-toolchain --sysroot -dumpdir -install_name -undefined -plugin".split()
+)
+# Nothing is compiled to an object, or passes of clang's own would be missed: clang alone does it.
+_PASS_THROUGH = (
+    "-E", "-M", "-MM", "-fsyntax-only", "-emit-llvm", "-emit-ast", "--analyze", "-###", "-v",
+    "--version", "-V", "--help", "-save-temps", "-O0", "-Og", "-fmodules", "-pg", "--coverage",
+    "-coverage", "-ftest-coverage", "-emit-interface-stubs", "-fsave-optimization-record",
+)  # fmt: skip
+_PASS_THROUGH_PREFIXES = (
+    "-flto", "-fsanitize", "-fprofile", "-fcs-profile", "-print-", "--print-", "-dump", "@",
+    "-fpass-plugin", "-fthinlto", "-fxray", "-save-temps=", "-fembed-bitcode", "-fcoverage",
+    "-foffload", "-fopenmp-targets", "-fcf-protection=branch-", "-fmodule", "-foptimization-record",
+)  # fmt: skip
+# Options that belong to the front end's run alone, and whether the next argument goes with them.
+_FRONT_END_ONLY = {"-MD": 0, "-MMD": 0, "-MP": 0, "-MG": 0, "-MV": 0, "-MF": 1, "-MT": 1, "-MQ": 1,
+                   "-include": 1, "-imacros": 1, "-include-pch": 1}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What a command line asks for, when it is something that Ozone can improve."""
+
+    sources: tuple[str, ...]
+    output: str | None
+    kind: str  # "-c", "-S", or "" when it links as well
+    arguments: tuple[str, ...]  # without -c, -S, -o and optimisation levels; sources are in place
+
+    @property
+    def code_generation(self) -> list[str]:
+        """The options for a run that begins with IR: no sources, nothing of the preprocessor's."""
+        kept: list[str] = []
+        skip = 0
+        for argument in self.arguments:
+            if skip or argument in self.sources:
+                skip = max(0, skip - 1)
+            elif argument in _FRONT_END_ONLY:
+                skip = _FRONT_END_ONLY[argument]
+            elif argument != "-x" and not (kept and kept[-1] == "-x"):
+                kept.append(argument)
+        return [argument for argument in kept if argument not in _LANGUAGES]
+
+    def front_end(self, source: str, output: str) -> list[str]:
+        """The options that compile one source; dependency files come out as clang writes them."""
+        others = set(self.sources) - {source}
+        arguments = [argument for argument in self.arguments if argument not in others]
+        if {"-MD", "-MMD"} & set(arguments):
+            if "-MF" not in arguments:
+                arguments += ["-MF", str(Path(output).with_suffix(".d"))]
+            if not {"-MT", "-MQ"} & set(arguments):
+                arguments += ["-MQ", output]
+        return arguments
+
+    def object_name(self, source: str) -> str:
+        """Where the object (or assembly) of a source goes."""
+        if self.output is not None:
+            return self.output
+        return Path(source).with_suffix(".s" if self.kind == "-S" else ".o").name
+
+    def linking(self, objects: dict[str, str]) -> list[str]:
+        """The command line that links, with objects in the place of sources."""
+        replaced = [objects.get(argument, argument) for argument in self.arguments]
+        languages = [i for i, argument in enumerate(replaced) if argument == "-x"]
+        for index in reversed(languages):  # the objects are not C any more
+            del replaced[index : index + 2]
+        return [*replaced, *(["-o", self.output] if self.output is not None else [])]
+
+
+def understand(arguments: Sequence[str]) -> Invocation | None:
+    """The invocation, or None when it should go to clang as it is."""
+    if any(a in _PASS_THROUGH or a.startswith(_PASS_THROUGH_PREFIXES) for a in arguments):
+        return None
+    invocation = Invocation((), None, "", ())
+    pending = list(arguments)
+    kept: list[str] = []
+    language = None
+    while pending:
+        argument = pending.pop(0)
+        if argument in ("-c", "-S"):
+            invocation = dataclasses.replace(invocation, kind=argument)
+        elif argument == "-o" and pending:
+            invocation = dataclasses.replace(invocation, output=pending.pop(0))
+        elif argument.startswith("-o") and len(argument) > 2 and not argument.startswith("-obj"):
+            invocation = dataclasses.replace(invocation, output=argument[2:])
+        elif argument in _WITH_VALUE and pending:
+            kept += [argument, pending.pop(0)]
+            language = kept[-1] if argument == "-x" else language
+        elif not (argument.startswith("-O") and argument[2:] in ("", *"123sz", "fast", "4")):
+            kept.append(argument)
+            if _is_source(argument, language):
+                invocation = dataclasses.replace(
+                    invocation, sources=(*invocation.sources, argument)
+                )
+    return _checked(dataclasses.replace(invocation, arguments=tuple(kept)), language)
+
+
+def _is_source(argument: str, language: str | None) -> bool:
+    if argument.startswith("-"):
+        return False
+    return language in _LANGUAGES or os.path.splitext(argument)[1] in _SOURCE_SUFFIXES
+
+
+def _checked(invocation: Invocation, language: str | None) -> Invocation | None:
+    """None for what makes no objects, repeats a source, or mixes -x languages that we cannot."""
+    sources = invocation.sources
+    if not sources or len(set(sources)) < len(sources) or "-" in invocation.arguments:
+        return None
+    if language is not None and language not in _LANGUAGES:
+        return None
+    if invocation.output is not None and invocation.kind and len(sources) > 1:
+        return None  # clang's own message is best
+    return invocation
+
+

@@ -1,0 +1,58 @@
+"""The same work on many modules, each worker process kept busy by a thread of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TypeVar
+
+from envs.cache import Cache
+from envs.evaluator import Evaluator
+from envs.pool import Limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def for_each(
+    items: Sequence[Item],
+    work: Callable[[Evaluator, Cache, Item], Result],
+    *,
+    cache: Path | None,
+    jobs: int | None = None,
+    limits: Limits = Limits(),
+) -> Iterator[tuple[int, Result]]:
+    """(index, result) of `work` on every item, as they end; `jobs` of them at a time.
+
+    Each thread has an evaluator with one worker, and a connection to the cache. The first exception
+    of `work` is raised when the work under way has ended; closing the generator ends the workers.
+    """
+    local = threading.local()
+    opened: list[tuple[Evaluator, Cache]] = []
+
+    def call(item: Item) -> Result:
+        if not hasattr(local, "pair"):
+            store = Cache(cache)
+            local.pair = (Evaluator(1, store, limits), store)
+            opened.append(local.pair)
+        return work(*local.pair, item)
+
+    executor = ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0)))
+    try:
+        futures = {executor.submit(call, item): index for index, item in enumerate(items)}
+        yield from _as_completed(futures)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for evaluator, _ in opened:
+            evaluator.close()
+
+
+def _as_completed(futures: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
+    pending: Iterable[Future[Result]] = set(futures)
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in sorted(done, key=futures.__getitem__):
+            yield futures[future], future.result()
