@@ -9,23 +9,22 @@ Options come from the environment; see `OPTIONS`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from agent.compiled import Compiled, remember
 from agent.driver import Invocation, understand
 from agent.output import write_file
+from envs.cache import Cache, default_path
 from ir_tools import clang
 from ir_tools.errors import OzoneError
-
-if TYPE_CHECKING:
-    from agent.compile import Compiled
 
 OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
@@ -48,8 +47,8 @@ class _Options:
     policy: str
     objective: str
     seed: int
-    report: str | None
-    harvest: str | None
+    report: str | None = field(repr=False)  # changes nothing in the object
+    harvest: str | None = field(repr=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,7 +74,7 @@ def _say(message: str) -> None:
 
 
 def _options(environment: Mapping[str, str]) -> _Options:
-    unknown = sorted(set(n for n in environment if n.startswith("OZONE_")) - set(OPTIONS))
+    unknown = sorted({n for n in environment if n.startswith("OZONE_")} - set(OPTIONS))
     if unknown:
         raise OzoneError(f"unknown variable {unknown[0]}: known are {', '.join(OPTIONS)}")
 
@@ -144,37 +143,40 @@ def _plain_object(invocation: Invocation, front_end: Sequence[str], output: Path
 def _optimise(
     invocation: Invocation, source: str, output: Path, data: bytes, options: _Options
 ) -> None:
-    # Late: a command that only links, or finds its object in the cache, should start fast.
-    from agent.compile import compile_bitcode
-    from agent.optimise import Objective, Settings
-    from envs.cache import Cache, default_path
-    from envs.evaluation import Source
-    from envs.evaluator import Evaluator
-    from ir_tools.llvm import TargetOptions
-
-    if options.objective not in list(Objective):
-        known = ", ".join(Objective)
-        raise OzoneError(f"unknown objective '{options.objective}': one of {known}")
-    settings = Settings(
-        budget=options.budget,
-        policy=options.policy,
-        objective=Objective(options.objective),
-        seed=options.seed,
-        target=TargetOptions(relocation_model="module"),
-    )
-    name = Source(source, data)
+    wishes = (source, invocation.code_generation, invocation.kind, options)
     cache = Cache(default_path())
     try:
-        with Evaluator(1, cache) as evaluator:
-            compiled = compile_bitcode(
-                name, invocation.code_generation, settings, evaluator, cache,
-                assembly=invocation.kind == "-S",
-            )  # fmt: skip
+        make = functools.partial(_make, invocation, source, data, options, cache)
+        compiled = remember(cache, data, wishes, make)
     finally:
         cache.close()
     write_file(output, compiled.output)
     if options.report:
         _report(Path(options.report), source, output, compiled)
+
+
+def _make(
+    invocation: Invocation, source: str, data: bytes, options: _Options, cache: Cache
+) -> Compiled:
+    # Late: a compilation that is in the cache should not pay for these.
+    from agent.compile import compile_bitcode
+    from agent.optimise import Objective, Settings
+    from envs.evaluation import Source
+    from envs.evaluator import Evaluator
+    from ir_tools.llvm import TargetOptions
+
+    settings = Settings(
+        budget=options.budget,
+        policy=options.policy,
+        objective=Objective.named(options.objective),
+        seed=options.seed,
+        target=TargetOptions(relocation_model="module"),
+    )
+    with Evaluator(1, cache) as evaluator:
+        return compile_bitcode(
+            Source(source, data), invocation.code_generation, settings, evaluator,
+            assembly=invocation.kind == "-S",
+        )  # fmt: skip
 
 
 def _harvest(folder: Path, source: str, data: bytes) -> None:

@@ -42,10 +42,8 @@ def _settings(
     from agent.optimise import Objective, Settings
     from ir_tools.passes import Trust
 
-    if objective not in list(Objective):
-        raise OzoneError(f"unknown objective '{objective}': one of {', '.join(Objective)}")
     trust = Trust.EXPERIMENTAL if experimental else Trust.PRODUCTION
-    return Settings(budget, policy, Objective(objective), trust=trust, seed=seed, **others)  # type: ignore[arg-type]
+    return Settings(budget, policy, Objective.named(objective), trust=trust, seed=seed, **others)  # type: ignore[arg-type]
 
 
 @app.command()
@@ -168,7 +166,11 @@ def demo(
 
 
 @app.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": [], "allow_extra_args": True},
+    context_settings={
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+        "allow_extra_args": True,
+    },
     add_help_option=False,
 )
 def cc(context: typer.Context) -> None:

@@ -8,52 +8,16 @@ of two whole objects, both written by clang.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from agent.compiled import Bytes, Compiled
 from agent.optimise import Objective, Outcome, Settings, optimise
-from envs.cache import Cache
 from envs.evaluation import Artefact, Job, Source
 from envs.evaluator import Evaluator
 from ir_tools import clang
-from ir_tools.libllvm import loaded_version
 from ir_tools.measure import Sizes, object_sizes
-
-IR_SUFFIXES = (".ll", ".bc")
-
-
-@dataclass(frozen=True, slots=True)
-class Bytes:
-    """An object's sizes, without its symbols."""
-
-    size: int
-    text: int
-    rodata: int
-    data: int
-    eh_frame: int
-
-    @classmethod
-    def of(cls, sizes: Sizes) -> Bytes:
-        return cls(sizes.size, sizes.text, sizes.rodata, sizes.data, sizes.eh_frame)
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A finished object (or assembly) and what it saves against `clang -Oz`."""
-
-    output: bytes
-    baseline: Bytes
-    ours: Bytes
-    summary: dict[str, object]
-    from_cache: bool = False
-
-    @property
-    def improved(self) -> bool:
-        return self.ours != self.baseline
 
 
 def compile_bitcode(
@@ -61,21 +25,15 @@ def compile_bitcode(
     arguments: Sequence[str],
     settings: Settings,
     evaluator: Evaluator,
-    cache: Cache,
+    *,
     assembly: bool = False,
 ) -> Compiled:
     """The best object for unoptimised bitcode; `arguments` are the user's code generation options.
 
     Raises OzoneError when clang or LLVM cannot compile it at all.
     """
-    key = _key(source, arguments, settings, assembly)
-    stored = cache.artefact(key)
-    if stored is not None:
-        return _unpack(stored)
     with tempfile.TemporaryDirectory(prefix="ozone-") as folder:
-        compiled = _compile(source, list(arguments), settings, evaluator, Path(folder), assembly)
-    cache.put_artefact(key, _pack(compiled))
-    return compiled
+        return _compile(source, list(arguments), settings, evaluator, Path(folder), assembly)
 
 
 def _compile(
@@ -99,14 +57,19 @@ def _compile(
             chosen, image, options = folder / "best.bc", ours, list(clang.AS_IT_IS)
     return Compiled(
         output=_generate(chosen, [*arguments, *options], "-S") if assembly else image,
-        baseline=Bytes.of(object_sizes(baseline)),
-        ours=Bytes.of(object_sizes(image)),
-        summary=summary(outcome),
+        baseline=_bytes(baseline),
+        ours=_bytes(image),
+        summary=_summary(outcome),
     )
 
 
+def _bytes(image: bytes) -> Bytes:
+    sizes = object_sizes(image)
+    return Bytes(sizes.size, sizes.text, sizes.rodata, sizes.data, sizes.eh_frame)
+
+
 def _smaller(ours: Sizes, baseline: Sizes, objective: Objective) -> bool:
-    """Whether our object replaces `clang -Oz`'s: smaller by the objective, no byte more in flash."""
+    """Whether ours replaces `clang -Oz`'s: smaller by the objective, no byte more in flash."""
     if objective is Objective.TEXT:
         return ours.text < baseline.text and ours.size <= baseline.size
     if objective is Objective.INSTRUCTIONS:  # the optimiser has compared them
@@ -125,41 +88,15 @@ def _generate(bitcode: Path, arguments: list[str], kind: str) -> bytes:
     return output.read_bytes()
 
 
-def summary(outcome: Outcome) -> dict[str, object]:
+def _summary(outcome: Outcome) -> dict[str, object]:
     """What the optimiser did, as plain values for reports."""
     return {
         "candidates": outcome.candidates,
         "failures": {str(status): count for status, count in outcome.failures.items()},
         "warnings": list(outcome.warnings),
         "functions": [
-            dataclasses.asdict(choice) for choice in outcome.choices if choice.after != choice.before
+            dataclasses.asdict(choice)
+            for choice in outcome.choices
+            if choice.after != choice.before
         ],
     }
-
-
-def _key(source: Source, arguments: Sequence[str], settings: Settings, assembly: bool) -> str:
-    parts = (source.digest, list(arguments), repr(settings), assembly)
-    text = json.dumps((*parts, clang.identity(), loaded_version()))
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
-
-
-def _pack(compiled: Compiled) -> bytes:
-    """A line of JSON, then the output."""
-    fields = {
-        "baseline": dataclasses.asdict(compiled.baseline),
-        "ours": dataclasses.asdict(compiled.ours),
-        "summary": compiled.summary,
-    }
-    return json.dumps(fields).encode() + b"\n" + compiled.output
-
-
-def _unpack(stored: bytes) -> Compiled:
-    line, output = stored.split(b"\n", 1)
-    fields = json.loads(line)
-    return Compiled(
-        output,
-        Bytes(**fields["baseline"]),
-        Bytes(**fields["ours"]),
-        fields["summary"],
-        from_cache=True,
-    )

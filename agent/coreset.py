@@ -32,9 +32,7 @@ from ir_tools.llvm import TargetOptions
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan
 
-_SETTINGS = Settings(
-    objective=Objective.SIZE, target=TargetOptions(relocation_model="module")
-)
+_SETTINGS = Settings(objective=Objective.SIZE, target=TargetOptions(relocation_model="module"))
 _SHARED_SEEDS = 12  # random pipelines that every function's search begins with
 
 # (module, function) -> pipeline -> bytes
@@ -79,7 +77,9 @@ def rebuild(
     if not sources:
         raise OzoneError(f"no bitcode in {folder}: run 'ozone harvest {folder}' first")
     with Progress(console=console) as bar:
-        tasks = {step: bar.add_task(step, total=len(sources)) for step in ("searching", "measuring")}
+        tasks = {
+            step: bar.add_task(step, total=len(sources)) for step in ("searching", "measuring")
+        }
         chosen = choose_coreset(
             sources,
             search_budget=search_budget,
@@ -93,7 +93,7 @@ def rebuild(
     command = (
         f"# ozone coreset {folder.name} -o {output.name} --modules {modules} --search-budget "
         f"{search_budget} --pool {pool_size} --size {size} --seed {seed}\n"
-        f"# chosen on {len(sources)} modules of training programs; bytes of all functions after it\n"
+        f"# chosen on {len(sources)} modules; above each, bytes of all their functions with it\n"
     )
     lines = (f"# {bytes_:.0f}\n{pipeline}\n" for pipeline, bytes_ in chosen)
     write_file(output, (command + "".join(lines)).encode())
@@ -105,7 +105,9 @@ def _sample(folder: Path, modules: int, seed: int) -> list[Source]:
     for program in sorted(p for p in (folder / "bitcode").glob("*") if p.is_dir()):
         unique = {path.read_bytes(): path for path in sorted(program.glob("*.bc"))}
         sizes = range(_LEAST_BITCODE, _MOST_BITCODE)
-        fitting = [Source(f"{program.name}/{p.name}", d) for d, p in unique.items() if len(d) in sizes]
+        fitting = [
+            Source(f"{program.name}/{p.name}", d) for d, p in unique.items() if len(d) in sizes
+        ]
         sources += rng.sample(fitting, min(modules, len(fitting)))
     return sources
 
@@ -141,8 +143,10 @@ def choose_coreset(
 
 def _seeds(seed: int) -> tuple[Pipeline, ...]:
     rng, passes = random.Random(seed), atoms()
-    own = (Pipeline.parse(f"function({OZ_FUNCTION})"),
-           Pipeline.parse(f"function({OZ_FUNCTION},{OZ_LATE})"))
+    own = (
+        Pipeline.parse(f"function({OZ_FUNCTION})"),
+        Pipeline.parse(f"function({OZ_FUNCTION},{OZ_LATE})"),
+    )
     return own + tuple(random_pipeline(rng, passes) for _ in range(_SHARED_SEEDS))
 
 
@@ -203,6 +207,8 @@ def _greedy(table: Table, size: int) -> list[tuple[Pipeline, float]]:
 
 
 def _gain(
-    text: str, table: Mapping[tuple[str, str], Mapping[str, float]], best: Mapping[object, float]
+    text: str,
+    table: Mapping[tuple[str, str], Mapping[str, float]],
+    best: Mapping[tuple[str, str], float],
 ) -> float:
     return sum(max(0.0, best[key] - costs.get(text, best[key])) for key, costs in table.items())

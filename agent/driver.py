@@ -128,5 +128,3 @@ def _checked(invocation: Invocation, language: str | None) -> Invocation | None:
     if invocation.output is not None and invocation.kind and len(sources) > 1:
         return None  # clang's own message is best
     return invocation
-
-

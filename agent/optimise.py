@@ -28,8 +28,7 @@ from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
 # results and globals, and attributes. SROA lets it see through local variables, and every pipeline
 # would begin with it anyway; where it is premature, the variant without it may win.
 _FACTS = (
-    "ipsccp,called-value-propagation,globalopt,deadargelim,"
-    "cgscc(function-attrs),rpo-function-attrs"
+    "ipsccp,called-value-propagation,globalopt,deadargelim,cgscc(function-attrs),rpo-function-attrs"
 )
 _INLINE = "always-inline,globaldce"
 _BEFORE = f"inferattrs,function(sroa<modify-cfg>),{_FACTS},{_INLINE}"
@@ -53,6 +52,13 @@ class Objective(enum.StrEnum):
     SIZE = "size"
     TEXT = "text"
     INSTRUCTIONS = "instructions"
+
+    @classmethod
+    def named(cls, name: str) -> Objective:
+        """Raises OzoneError for an unknown one."""
+        if name not in list(cls):
+            raise OzoneError(f"unknown objective '{name}': one of {', '.join(cls)}")
+        return cls(name)
 
     def of(self, evaluation: Evaluation) -> int:
         return int(getattr(evaluation, self.value))

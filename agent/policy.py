@@ -44,7 +44,7 @@ class OzPolicy:
 
 
 class RandomPolicy:
-    """Independent uniform draws from the pass catalogue; the same for the same seed and function."""
+    """Independent uniform draws from the catalogue; the same for the same seed and function."""
 
     adaptive = False
 
@@ -67,7 +67,7 @@ class CoresetPolicy:
         self._pipelines = coreset() if pipelines is None else pipelines
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
-        for pipeline in self._pipelines[:budget]:
+        for pipeline in self._pipelines[:budget]:  # noqa: UP028 - a tuple cannot be sent to
             yield pipeline
 
 
@@ -86,9 +86,7 @@ def coreset() -> tuple[Pipeline, ...]:
     """The shipped coreset, in greedy order. `ozone coreset` rebuilds it."""
     text = resources.files("agent").joinpath("data/coreset.txt").read_text()
     return tuple(
-        Pipeline.parse(line)
-        for line in text.splitlines()
-        if line and not line.startswith("#")
+        Pipeline.parse(line) for line in text.splitlines() if line and not line.startswith("#")
     )
 
 

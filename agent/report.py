@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from agent.compile import Bytes, Compiled
+from agent.compiled import Bytes, Compiled
 from agent.opt import percent
 from ir_tools.errors import OzoneError
 
@@ -30,7 +30,7 @@ class Row:
 
     @classmethod
     def of(cls, name: str, compiled: Compiled) -> Row:
-        summary: dict[str, Any] = compiled.summary
+        summary = compiled.summary
         failures = sum(summary["failures"].values())
         return cls(name, compiled.baseline, compiled.ours, summary["candidates"], failures)
 
@@ -64,7 +64,12 @@ def as_json(rows: Iterable[Row]) -> str:
 
 def show(rows: list[Row], console: Console, extra: dict[str, str] | None = None) -> None:
     """Print a table with totals; `extra` adds a last column by row name."""
-    table = Table(title="bytes of each object: clang -Oz and Ozone", box=box.SIMPLE_HEAD)
+    table = Table(
+        title="bytes of each object: clang -Oz and Ozone",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        pad_edge=False,
+    )
     table.add_column("object", overflow="fold")
     for heading in ("size", "ours", "%", "text", "ours", "%", "tried", "failed"):
         table.add_column(heading, justify="right", no_wrap=True)

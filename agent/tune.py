@@ -14,7 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from agent.compile import IR_SUFFIXES, Compiled, compile_bitcode
+from agent.compile import compile_bitcode
+from agent.compiled import Compiled, remember
 from agent.optimise import Settings
 from agent.output import write_file
 from agent.report import Row, show
@@ -27,13 +28,14 @@ from ir_tools.errors import OzoneError
 from ir_tools.process import run_tool
 
 _RUN_TIMEOUT_S = 60.0
+_IR_SUFFIXES = (".ll", ".bc")
 _EXAMPLES = ("-std=c11",)
 
 
 def load(path: Path, arguments: Sequence[str]) -> Source:
     """Unoptimised bitcode of a C file, or IR as it is. Raises OzoneError."""
     try:
-        if path.suffix in IR_SUFFIXES:
+        if path.suffix in _IR_SUFFIXES:
             return Source(str(path), path.read_bytes())
         path.stat()
     except OSError as error:
@@ -54,7 +56,10 @@ def compile_files(
     def work(evaluator: Evaluator, cache: Cache, path: Path) -> Compiled | OzoneError:
         try:
             source = load(path, arguments)
-            return compile_bitcode(source, arguments, settings, evaluator, cache)
+            return remember(
+                cache, source.data, (source.name, arguments, settings),
+                lambda: compile_bitcode(source, arguments, settings, evaluator),
+            )  # fmt: skip
         except OzoneError as error:
             return error
 

@@ -13,9 +13,10 @@ import sqlite3
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envs.evaluation import Evaluation, Failure, Status
+if TYPE_CHECKING:
+    from envs.evaluation import Evaluation
 
 _SCHEMA_VERSION = 1  # raise it when a stored value's meaning changes: old rows are dropped
 _BUSY_S = 30.0
@@ -111,6 +112,8 @@ class Cache:
 
 
 def _decode(row: dict[str, Any]) -> Evaluation:
+    from envs.evaluation import Evaluation, Failure, Status  # not needed for artefacts, and slow
+
     row["status"] = Status(row["status"])
     row["functions"] = {name: (size, n) for name, (size, n) in row["functions"].items()}
     row["failures"] = tuple(

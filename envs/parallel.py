@@ -30,15 +30,15 @@ def for_each(
     Each thread has an evaluator with one worker, and a connection to the cache. The first exception
     of `work` is raised when the work under way has ended; closing the generator ends the workers.
     """
-    local = threading.local()
-    opened: list[tuple[Evaluator, Cache]] = []
+    opened: dict[int, tuple[Evaluator, Cache]] = {}
 
     def call(item: Item) -> Result:
-        if not hasattr(local, "pair"):
+        thread = threading.get_ident()
+        if thread not in opened:
             store = Cache(cache)
-            local.pair = (Evaluator(1, store, limits), store)
-            opened.append(local.pair)
-        return work(*local.pair, item)
+            opened[thread] = Evaluator(1, store, limits), store
+        evaluator, store = opened[thread]
+        return work(evaluator, store, item)
 
     executor = ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0)))
     try:
@@ -46,7 +46,7 @@ def for_each(
         yield from _as_completed(futures)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
-        for evaluator, _ in opened:
+        for evaluator, _ in opened.values():
             evaluator.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -97,12 +98,9 @@ class WorkerHandle:
         self._deadline = time.monotonic() + self._limits.cpu_s * _WALL_PER_CPU
         source = None if request.source.digest in self._known else request.source
         self._known.add(request.source.digest)
-        try:
-            wire.write(
-                self._requests, (request.kind, request.source.digest, source, request.arguments)
-            )
-        except BrokenPipeError:
-            pass  # it died while idle: `receive` will find out
+        message = (request.kind, request.source.digest, source, request.arguments)
+        with contextlib.suppress(BrokenPipeError):  # it died while idle: `receive` will find out
+            wire.write(self._requests, message)
 
     def receive(self) -> Reply | Death | OzoneError | None:
         """The next message's meaning; None while the request goes on."""
@@ -129,8 +127,9 @@ class WorkerHandle:
         """End a worker whose wall time is over."""
         self._process.kill()
         self._process.wait()
-        return Death(Status.HANG, f"no answer in {self._limits.cpu_s * _WALL_PER_CPU:g} s",
-                     self._function)
+        return Death(
+            Status.HANG, f"no answer in {self._limits.cpu_s * _WALL_PER_CPU:g} s", self._function
+        )
 
     @property
     def _out_of_memory(self) -> str:

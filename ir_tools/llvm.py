@@ -124,7 +124,10 @@ class Context:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -145,14 +148,15 @@ class TargetOptions:
     relocation_model: str = "default"
 
 
-
 class Target:
     """A target machine: what passes ask for costs, and what emits objects.
 
     Raises TargetError when this LLVM has no such target.
     """
 
-    def __init__(self, options: TargetOptions = TargetOptions(), module: Module | None = None) -> None:
+    def __init__(
+        self, options: TargetOptions = TargetOptions(), module: Module | None = None
+    ) -> None:
         lib = self._lib = library()
         triple = options.triple or (module.triple if module else "")
         self.triple = triple or _take_message(lib.LLVMGetDefaultTargetTriple())
@@ -198,7 +202,10 @@ class Target:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -428,7 +435,9 @@ class Module:
         constant = self._lib.LLVMGetOperand(value, 0)
         return self._lib.LLVMConstIntGetZExtValue(constant) if constant else None
 
-    def _each(self, first: str, following: str, make: Callable[[Module, int], Any]) -> Iterator[Any]:
+    def _each(
+        self, first: str, following: str, make: Callable[[Module, int], Any]
+    ) -> Iterator[Any]:
         handle = getattr(self._lib, first)(self.handle)
         step = getattr(self._lib, following)
         while handle:
@@ -458,9 +467,7 @@ class Module:
         return itertools.chain(self.functions(), self.globals(), self.aliases(), self.ifuncs())
 
     def function(self, name: str) -> Function | None:
-        handle = self._lib.LLVMGetNamedFunction(
-            self.handle, name.encode(errors="surrogateescape")
-        )
+        handle = self._lib.LLVMGetNamedFunction(self.handle, name.encode(errors="surrogateescape"))
         return Function(self, handle) if handle else None
 
     @property
@@ -476,6 +483,9 @@ class Module:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close()

@@ -477,7 +477,9 @@ def _same_layout(ours: int, theirs: int) -> bool:
         return True
     shape, elements = _shape(ours)
     other_shape, other_elements = _shape(theirs)
-    return bool(elements) and shape == other_shape and all(map(_same_layout, elements, other_elements))
+    return (
+        bool(elements) and shape == other_shape and all(map(_same_layout, elements, other_elements))
+    )
 
 
 def _shape(of_type: int) -> tuple[tuple[int, ...], list[int]]:

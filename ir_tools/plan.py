@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from ir_tools.llvm import Function, Module, Target
 from ir_tools.partition import extract, extractable, merge
 
-
 # LLVM 23 drops default<Os> and default<Oz> in favour of the attributes with O2: change it here.
 OZ = "default<Oz>"
 # The part of -Oz that simplifies one function, as one pass of LLVM 22.

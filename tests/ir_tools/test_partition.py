@@ -21,8 +21,7 @@ from ir_tools.process import run_tool
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "anghabench" / "examples").glob("*.c"))
 FUNCTION_PASSES = (
-    "sroa<modify-cfg>,early-cse,simplifycfg<switch-to-lookup>,"
-    "instcombine<no-verify-fixpoint>,gvn"
+    "sroa<modify-cfg>,early-cse,simplifycfg<switch-to-lookup>,instcombine<no-verify-fixpoint>,gvn"
 )
 PROGRAMS = {
     "data.c": r"""
@@ -216,7 +215,7 @@ def bitcode(source: Path, *flags: str) -> bytes:
         raise
 
 
-@pytest.fixture()
+@pytest.fixture
 def context() -> Iterator[Context]:
     with Context() as made:
         yield made
@@ -507,7 +506,10 @@ def test_constants_of_a_sibling_come_along_where_they_differ(context: Context) -
         define ptr @g() { ret ptr @table }
     """
     module = context.parse(HEADER + ir)
-    for sibling_ir, name in ((ir.replace("i32 2]", "i32 3]"), "table.1"), (ir.replace("@table", "@t"), "t")):
+    for sibling_ir, name in (
+        (ir.replace("i32 2]", "i32 3]"), "table.1"),
+        (ir.replace("@table", "@t"), "t"),
+    ):
         sibling = context.parse(HEADER + sibling_ir)
         text = str(merge(module, [extract(sibling, ["f"])]))
         assert f"@{name} = private unnamed_addr constant [2 x i32]" in text

@@ -1,0 +1,70 @@
+"""A finished object as a plain value, and its place in the cache. Imports nothing that is slow."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ir_tools import clang
+from ir_tools.libllvm import loaded_version
+
+if TYPE_CHECKING:
+    from envs.cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """An object's sizes by kind of section; `size` is text, read-only and initialised data."""
+
+    size: int
+    text: int
+    rodata: int
+    data: int
+    eh_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A finished object (or assembly) and what it saves against `clang -Oz`."""
+
+    output: bytes
+    baseline: Bytes
+    ours: Bytes
+    summary: dict[str, Any]  # candidates, failures by status, warnings, functions improved
+    from_cache: bool = False
+
+
+def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compiled]) -> Compiled:
+    """The compilation of some bitcode under some wishes: stored, or made and then stored.
+
+    Another LLVM or clang, or wishes that print differently, make another entry.
+    """
+    about = json.dumps((repr(wishes), clang.identity(), loaded_version()))
+    key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
+    stored = cache.artefact(key)
+    if stored is not None:
+        return _unpack(stored)
+    compiled = make()
+    cache.put_artefact(key, _pack(compiled))
+    return compiled
+
+
+def _pack(compiled: Compiled) -> bytes:
+    """A line of JSON, then the output."""
+    fields = {
+        "baseline": dataclasses.asdict(compiled.baseline),
+        "ours": dataclasses.asdict(compiled.ours),
+        "summary": compiled.summary,
+    }
+    return json.dumps(fields).encode() + b"\n" + compiled.output
+
+
+def _unpack(stored: bytes) -> Compiled:
+    line, output = stored.split(b"\n", 1)
+    fields = json.loads(line)
+    baseline, ours = Bytes(**fields["baseline"]), Bytes(**fields["ours"])
+    return Compiled(output, baseline, ours, fields["summary"], from_cache=True)
