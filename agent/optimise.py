@@ -11,11 +11,10 @@ from __future__ import annotations
 import collections
 import dataclasses
 import enum
-import functools
-import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from agent import inlining
 from agent.policy import Policy, Proposals, make_policy
 from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
@@ -25,25 +24,30 @@ from ir_tools.passes import Trust
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
 
 # What crosses function borders comes first, for all plans of a module alike: facts about arguments,
-# results and globals, and attributes. SROA lets it see through local variables, and every pipeline
-# would begin with it anyway; where it is premature, the variant without it may win.
-_FACTS = (
-    "ipsccp,called-value-propagation,globalopt,deadargelim,cgscc(function-attrs),rpo-function-attrs"
+# results and globals, and attributes. How far functions are simplified for it is a choice: SROA,
+# with which every pipeline would begin anyway, lets it see through local variables; -Oz does more.
+_EARLY = (
+    "function(sroa<modify-cfg>),",
+    "",
+    "function(lower-expect,simplifycfg,sroa<modify-cfg>,early-cse),",
 )
-_INLINE = "always-inline,globaldce"
-_BEFORE = f"inferattrs,function(sroa<modify-cfg>),{_FACTS},{_INLINE}"
-_BEFORE_WITHOUT_SROA = f"inferattrs,{_FACTS},{_INLINE}"
-# -Oz's own way with a function, from which the plans borrow bodies: callees are simplified before
-# they are inlined, and late passes follow. It changes no signature and no global.
+_FACTS = (
+    "ipsccp,called-value-propagation,globalopt,deadargelim,"
+    "cgscc(function-attrs),rpo-function-attrs"
+)
+_BEFORES = tuple(f"inferattrs,{early}{_FACTS}" for early in _EARLY)
+_INLINE = ",always-inline,globaldce"
+# -Oz's own way with a function, from which plans borrow bodies: callees are simplified before they
+# are inlined, and late passes follow. It changes no signature and no global.
 _LENDER = (
-    f"inferattrs,function(sroa<modify-cfg>),{_FACTS},"
-    f"cgscc(devirt<4>(inline,function<eager-inv;no-rerun>({OZ_FUNCTION}))),globaldce,"
+    f",cgscc(devirt<4>(inline,function<eager-inv;no-rerun>({OZ_FUNCTION}))),globaldce,"
     f"function({OZ_LATE})"
 )
 _AFTER = "globalopt,globaldce,constmerge,rel-lookup-table-converter"
 _LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
-_PIPELINES_FIRST = 6  # of what is left after them, one candidate in so many tries module choices
-_MODULE_SHARE = 3
+_PIPELINES_FIRST = 4  # of what is left after them, so much goes to choices for the whole module
+_MODULE_SHARE = 0.5
+_LEAST_REINLINING = 2  # one compilation to see where we are, and others to try
 
 
 class Objective(enum.StrEnum):
@@ -155,7 +159,7 @@ class Search:
         """The outcome of the whole budget."""
         inlined = inlined_by(self._info, outcome.baseline)
         budget = self._settings.budget
-        changes = max(0, budget - _PIPELINES_FIRST) // _MODULE_SHARE
+        changes = round(max(0, budget - _PIPELINES_FIRST) * _MODULE_SHARE)
         lender = self._lender_costs(outcome.baseline, inlined)
         history = self.explore(policy, inlined, budget - changes - self.candidates)
         (best,) = self._measure([self._composed(history, lender, inlined)])
@@ -176,7 +180,7 @@ class Search:
         if self._settings.budget < _LENDER_FROM:
             return self._costs(names, baseline)
         self.candidates += 1
-        plan = Plan(inline=tuple(sorted(inlined)), before=_LENDER)
+        plan = Plan(inline=tuple(sorted(inlined)), before=_BEFORES[0] + _LENDER)
         (measured,) = self._measure([plan], own_sections=True)
         return self._costs(names, measured[1])
 
@@ -194,7 +198,7 @@ class Search:
             if lent is not None and (own is None or lent < own):
                 borrowed.append(name)
         plan = _plan(functions, inlined)
-        return dataclasses.replace(plan, borrowed=tuple(sorted(borrowed)), lender=_LENDER)
+        return dataclasses.replace(plan, borrowed=tuple(sorted(borrowed)))
 
     def explore(self, policy: Policy, inlined: Collection[str], budget: int) -> History:
         """Spend the budget on function pipelines, all functions side by side."""
@@ -233,21 +237,49 @@ class Search:
         return {name: cost(sizes[name]) if name in sizes else None for name in pipelines}
 
     def _improve(self, best: tuple[Plan, Evaluation], budget: int) -> tuple[Plan, Evaluation]:
-        """Try choices that concern the whole module, one after the other; keep what is smaller."""
+        """Other inlining, then other beginnings; what makes the module smaller is kept."""
         objective = self._settings.objective
-        for change in itertools.islice(self._module_changes(), budget):
+        beginnings = min(budget // 2, len(_BEFORES) - 1)
+        changed = self._reinline(best[0], budget - beginnings)
+        changes = [changed] if changed.inline != best[0].inline else []
+        for plan in changes:
+            best = min(best, self._measure([plan])[0], key=lambda each: _rank(objective, each[1]))
+        for facts in _BEFORES[1 : beginnings + 1]:
             self.candidates += 1
-            (changed,) = self._measure([change(best[0])])
-            if changed[1].ok and objective.of(changed[1]) < objective.of(best[1]):
-                best = changed
+            (other,) = self._measure([_after_facts(best[0], facts)])
+            best = min(best, other, key=lambda each: _rank(objective, each[1]))
         return best
 
-    def _module_changes(self) -> Iterator[Callable[[Plan], Plan]]:
-        """The other prefix, then inlining or not inlining local functions, the heaviest first."""
-        yield lambda plan: dataclasses.replace(plan, before=_BEFORE_WITHOUT_SROA, borrowed=())
-        local = [f for f in self._info.functions if f.is_local and f.may_inline and f.uses]
-        for function in sorted(local, key=lambda f: -f.instructions * f.uses):
-            yield functools.partial(_flip_inlining, name=function.name)
+    def _reinline(self, plan: Plan, budget: int) -> Plan:
+        """Inline what is not, or the reverse, where the functions concerned get smaller together.
+
+        One compilation tries as many functions as have no code in common.
+        """
+        if budget < _LEAST_REINLINING:
+            return plan
+        self.candidates += 1
+        costs = self._function_costs(plan)
+        untried = inlining.candidates(self._info)
+        for _ in range(budget - 1):
+            batch = inlining.independent(self._info, plan.inline, untried)
+            if not batch or not costs:
+                break
+            self.candidates += 1
+            after = self._function_costs(_flipped(plan, batch))
+            kept = []
+            for name, concerned in batch.items():
+                untried.remove(name)
+                if _sum(after, concerned) < _sum(costs, concerned):
+                    kept.append(name)
+                    costs |= {each: after.get(each, 0.0) for each in concerned}
+            plan = _flipped(plan, kept)
+        return plan
+
+    def _function_costs(self, plan: Plan) -> dict[str, float]:
+        """The cost of each function under the plan; empty when it fails."""
+        ((_, evaluation),) = self._measure([plan], own_sections=True)
+        costs = self._costs(evaluation.functions, evaluation)
+        return {name: cost for name, cost in costs.items() if cost is not None}
 
     def _better(self, evaluation: Evaluation, baseline: Evaluation) -> bool:
         """Smaller by the objective, and no byte larger in flash."""
@@ -270,16 +302,31 @@ class Search:
 
 def inlined_by(info: ModuleInfo, baseline: Evaluation) -> frozenset[str]:
     """The local functions that the baseline leaves no body of."""
-    local = (f.name for f in info.functions if f.is_local and f.may_inline)
-    return frozenset(name for name in local if name not in baseline.functions)
+    names = (function.name for function in inlining.inlinable(info))
+    return frozenset(name for name in names if name not in baseline.functions)
 
 
 def _plan(functions: Mapping[str, str], inline: Iterable[str]) -> Plan:
-    return Plan(tuple(sorted(inline)), _BEFORE, canonical(functions), after=_AFTER)
+    plan = Plan(tuple(sorted(inline)), functions=canonical(functions), after=_AFTER)
+    return _after_facts(plan, _BEFORES[0])
 
 
-def _flip_inlining(plan: Plan, name: str) -> Plan:
-    return dataclasses.replace(plan, inline=tuple(sorted({*plan.inline} ^ {name})))
+def _after_facts(plan: Plan, facts: str) -> Plan:
+    """The same plan on another beginning."""
+    return dataclasses.replace(plan, before=facts + _INLINE, lender=facts + _LENDER)
+
+
+def _flipped(plan: Plan, names: Iterable[str]) -> Plan:
+    """The plan with the inlining of these functions reversed."""
+    return dataclasses.replace(plan, inline=tuple(sorted({*plan.inline} ^ {*names})))
+
+
+def _sum(costs: Mapping[str, float], names: Iterable[str]) -> float:
+    return sum(costs.get(name, 0.0) for name in names)
+
+
+def _rank(objective: Objective, evaluation: Evaluation) -> float:
+    return objective.of(evaluation) if evaluation.ok else float("inf")
 
 
 def _next_round(

@@ -98,14 +98,17 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class FunctionInfo:
-    """A defined function of the source module, as a policy sees it."""
+    """A defined function of the source module, as a policy sees it.
+
+    `users` names, use by use, the function that calls it or takes its address; "" for a constant.
+    """
 
     name: str
     instructions: int
     is_local: bool
     may_inline: bool  # neither noinline, optnone nor naked
     has_minsize: bool
-    uses: int
+    users: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Worker:
                 is_local=function.linkage.is_local,
                 may_inline=not any(map(function.has_attribute, ("noinline", "optnone", "naked"))),
                 has_minsize=function.has_attribute("minsize"),
-                uses=function.use_count,
+                users=tuple(user.name if user else "" for user in function.users()),
             )
             for function in module.defined_functions()
         )

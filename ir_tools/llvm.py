@@ -25,6 +25,7 @@ _ASSEMBLY_FILE = 0
 _CODEGEN_DEFAULT = 2  # what clang uses from -O2 to -Oz
 _CODE_MODEL_DEFAULT = 0
 _FUNCTION_INDEX = 0xFFFFFFFF  # LLVMAttributeFunctionIndex
+_FUNCTION_TYPE = 9  # LLVMFunctionTypeKind
 _RELOCATION_MODELS = {"default": 0, "static": 1, "pic": 2, "dynamic-no-pic": 3}
 
 
@@ -290,6 +291,16 @@ class Function(GlobalValue):
         )
         self._lib.LLVMAddAttributeAtIndex(self.handle, _FUNCTION_INDEX, attribute)
 
+    def _copy_attributes(self, new: int) -> None:
+        """Give the function with handle `new` this one's attributes and calling convention."""
+        lib, old = self._lib, self.handle
+        lib.LLVMSetFunctionCallConv(new, lib.LLVMGetFunctionCallConv(old))
+        for index in (*range(lib.LLVMCountParams(old) + 1), _FUNCTION_INDEX):
+            attributes = (ctypes.c_void_p * lib.LLVMGetAttributeCountAtIndex(old, index))()
+            lib.LLVMGetAttributesAtIndex(old, index, attributes)
+            for attribute in attributes:
+                lib.LLVMAddAttributeAtIndex(new, index, attribute)
+
     def remove_attribute(self, name: str, index: int = _FUNCTION_INDEX) -> None:
         self._lib.LLVMRemoveEnumAttributeAtIndex(self.handle, index, _attribute_kind(name))
 
@@ -310,13 +321,18 @@ class Function(GlobalValue):
     def is_valid(self) -> bool:
         return not self._lib.LLVMVerifyFunction(self.handle, _RETURN_STATUS)
 
-    @property
-    def use_count(self) -> int:
-        """How many operands anywhere in the module refer to the function."""
-        use, count = self._lib.LLVMGetFirstUse(self.handle), 0
+    def users(self) -> list[Function | None]:
+        """For each use, the function whose instruction it is; None for one in a constant."""
+        lib, found = self._lib, list[Function | None]()
+        use = lib.LLVMGetFirstUse(self.handle)
         while use:
-            use, count = self._lib.LLVMGetNextUse(use), count + 1
-        return count
+            user = lib.LLVMGetUser(use)
+            host = None
+            if lib.LLVMIsAInstruction(user):
+                host = lib.LLVMGetBasicBlockParent(lib.LLVMGetInstructionParent(user))
+            found.append(Function(self.module, host) if host else None)
+            use = lib.LLVMGetNextUse(use)
+        return found
 
     def run(self, pipeline: str, target: Target) -> None:
         """Run a pipeline of function and loop passes on this function alone, in place.
@@ -469,6 +485,35 @@ class Module:
     def function(self, name: str) -> Function | None:
         handle = self._lib.LLVMGetNamedFunction(self.handle, name.encode(errors="surrogateescape"))
         return Function(self, handle) if handle else None
+
+    def declare_like(self, symbol: GlobalValue, name: str) -> GlobalValue:
+        """Add a declaration of a function or variable that is like a symbol of this context.
+
+        Type, attributes, calling convention, section, alignment, constness and the like are the
+        symbol's; linkage is external, and what cannot be said of a declaration is left out. LLVM
+        adds a number to a name that is taken.
+        """
+        lib, old = self._lib, symbol.handle
+        raw, value_type = name.encode(errors="surrogateescape"), symbol.value_type
+        space = lib.LLVMGetPointerAddressSpace(lib.LLVMTypeOf(old))
+        is_function = lib.LLVMGetTypeKind(value_type) == _FUNCTION_TYPE
+        new: GlobalValue
+        if is_function:
+            new = Function(self, lib.LLVMAddFunction(self.handle, raw, value_type))
+        else:
+            variable = lib.LLVMAddGlobalInAddressSpace(self.handle, value_type, raw, space)
+            new = GlobalValue(self, variable)
+            lib.LLVMSetThreadLocalMode(variable, lib.LLVMGetThreadLocalMode(old))
+        if isinstance(symbol, Function):
+            symbol._copy_attributes(new.handle)
+        elif lib.LLVMIsAGlobalVariable(old):
+            lib.LLVMSetGlobalConstant(new.handle, lib.LLVMIsGlobalConstant(old))
+        if isinstance(symbol, Function) or lib.LLVMIsAGlobalVariable(old):
+            lib.LLVMSetSection(new.handle, lib.LLVMGetSection(old))
+            lib.LLVMSetAlignment(new.handle, lib.LLVMGetAlignment(old))
+        lib.LLVMSetVisibility(new.handle, lib.LLVMGetVisibility(old))
+        lib.LLVMSetUnnamedAddress(new.handle, lib.LLVMGetUnnamedAddress(old))
+        return new
 
     @property
     def instruction_count(self) -> int:

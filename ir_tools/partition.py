@@ -5,26 +5,24 @@ hold back under the symbols that they came from. A symbol (linkage, section, com
 place in the module) is always the module's; only bodies travel.
 
 How it works: in a part, and in the module for as long as a merge lasts, every local symbol is
-external, hidden and named `.ozone.<name>`, so that LLVM's linker matches it by name. The new name
-also keeps a `static` function called `strlen` from being taken for the library's. What is still
-local in a part after its passes is therefore new, such as a switch table, and comes along.
+external, hidden and named `.ozone.<name>`, so that it can be matched by name. The new name also
+keeps a `static` function called `strlen` from being taken for the library's. What is still local in
+a part after its passes is therefore new, such as a switch table, and comes along. Blocks are moved
+from function to function: LLVM's linker would reorder variables and take struct types' names.
 
 What is covered: recursion, local functions and data, constants that stay foldable in the part,
-comdats, aliases, constructors, thread-locals, exceptions, debug information (each part brings a
-compile unit of its own into the merged module), and parts from a sibling version of the module as
-long as its globals and signatures are the module's.
+comdats, aliases, constructors, thread-locals, exceptions, computed goto within a function, debug
+information (each part brings a compile unit of its own into the merged module).
 
-What is not covered: functions whose blocks have their address taken, or that take the address of
-another's (computed goto): `extractable` leaves them out. Attributes that passes infer on a part's
-function or on a declaration that the module already has are not carried over. A part cannot see
-through an alias or ifunc: it is an external declaration there, without `dso_local`. Facts that
-module-wide passes assumed in a sibling (an argument that is always 3) are the caller's to answer
-for, and so are mutable globals without a name, which are matched by their order.
+What is not covered: functions that share the addresses of their blocks with others: `extractable`
+leaves them out. Attributes that passes infer on a part's function, or on a declaration that the
+module already has, are not carried over. A part cannot see through an alias or ifunc: it is an
+external declaration there, without `dso_local`. A copy has other orders of uses than the original,
+which some passes heed: code optimised in a part may differ by a few bytes from the same in place.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import itertools
 import re
@@ -36,9 +34,10 @@ from ir_tools.libllvm import library
 from ir_tools.llvm import Function, GlobalValue, Linkage, Module
 
 _PREFIX = ".ozone."
-_HIDDEN = 1  # LLVMHiddenVisibility
 _ANYBODY = 0  # no function's handle
+_HIDDEN = 1  # LLVMHiddenVisibility
 _FUNCTION_TYPE, _STRUCT_TYPE, _ARRAY_TYPE = 9, 10, 11  # LLVMTypeKind
+_UNITS = b"llvm.dbg.cu"
 _UNIT_LISTS = range(4, 9)  # operands of DICompileUnit: enums, types, globals, imports, macros
 
 # A definition of these linkages is the one that the program uses, or equal to it (ODR). With
@@ -58,9 +57,7 @@ _ABI_ATTRIBUTES = (
 )  # fmt: skip
 _PROMISES = ("noundef", "dereferenceable", "dereferenceable_or_null")  # undefined behaviour else
 
-# In printed IR: text of a string, or the name of a struct type; and the definition of such a type.
-_STRING_OR_TYPE = re.compile(r'c"[^"]*"|%"[^"]*"|%[-\w.$]+')
-_TYPE_DEFINITION = re.compile(r'^%("[^"]*"|[-\w.$]+) = type [^o]', re.MULTILINE)
+_STRING_OR_TYPE = re.compile(r'c"[^"]*"|%"[^"]*"|%[-\w.$]+')  # in a constant that is printed
 
 
 def original_name(symbol: str) -> str:
@@ -71,7 +68,8 @@ def original_name(symbol: str) -> str:
 def extractable(module: Module) -> list[str]:
     """Names of the defined functions that `extract` accepts, in module order.
 
-    Left out are functions tied to others by block addresses, and functions without a name.
+    Left out are functions without a name, and those tied together by computed goto: the address of
+    a block of one is in a global symbol or where another function can get at it.
     """
     tied = _block_ties(module).functions
     return [f.name for f in module.defined_functions() if f.name and f.handle not in tied]
@@ -118,10 +116,15 @@ def split(module: Module, names: Collection[str]) -> Iterator[Module]:
 def merge(module: Module, parts: Iterable[Module]) -> Module:
     """A copy of `module` in which the functions that the parts define have the parts' bodies.
 
-    A part is what `extract` made of this module, or of a sibling version of it, after passes that
-    change no signature; it may live in another context. `module` and the parts stay as they are.
-    Private constants and functions that passes made come along, and so do the declarations that
-    bodies need. Functions keep their order; new ones stand at the end.
+    A part is what `extract` made of this module, after passes that change no signature; it may live
+    in another context. Private constants and functions that passes made come along, and so do the
+    declarations that bodies need. Functions and variables keep their order; new ones stand at the
+    end. `module` and the parts stay as they are.
+
+    A part may also come from a sibling, a version of the module whose functions were optimised one
+    by one. One that has been through `default<Oz>` is none: `ipsccp` makes a function return poison
+    once all its callers know the result, and the callers here do not. Such a sibling is refused
+    where types, calling conventions or globals tell, but they need not.
 
     Raises InvalidModuleError when a part defines a function that the module does not define, that
     another part defines too or whose signature differs; when it needs a local symbol that the
@@ -129,9 +132,11 @@ def merge(module: Module, parts: Iterable[Module]) -> Module:
     """
     merged = module.clone()
     try:
-        local_symbols = _promote(merged)
-        _put_back(merged, parts)
-        _demote(merged, local_symbols)
+        promoted = _promote(merged)
+        merger = _Merger(merged)
+        for part in parts:
+            merger.put_back(part)
+        _demote(merged, promoted)
         merged.verify()
     except BaseException:
         merged.close()
@@ -205,8 +210,8 @@ def _holders(module: Module, constants: list[int]) -> tuple[set[int], set[int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _LocalSymbol:
-    """A promoted symbol, and what it was before."""
+class _Promoted:
+    """A symbol that was local, and what it was before."""
 
     symbol: GlobalValue
     name: str
@@ -218,24 +223,24 @@ def _is_local(symbol: GlobalValue) -> bool:
     return symbol.linkage.is_local or symbol.name.startswith(_PREFIX)
 
 
-def _promote(module: Module) -> list[_LocalSymbol]:
+def _promote(module: Module) -> list[_Promoted]:
     """Make every local symbol external, hidden, and named so that part and module agree."""
-    lib, promoted, unnamed = library(), [], itertools.count()
+    promoted, unnamed = [], itertools.count()
     for symbol in module.symbols():
         linkage = symbol.linkage
         if not linkage.is_local:
             continue
-        before = _LocalSymbol(symbol, symbol.name, linkage)
+        before = _Promoted(symbol, symbol.name, linkage)
         symbol.name = wanted = f"{_PREFIX}{before.name or f'.{next(unnamed)}'}"
         if symbol.name != wanted:
             raise InvalidModuleError(f"the name '{wanted}' is taken: the prefix is Ozone's own")
         symbol.linkage = Linkage.EXTERNAL
-        lib.LLVMSetVisibility(symbol.handle, _HIDDEN)
+        library().LLVMSetVisibility(symbol.handle, _HIDDEN)
         promoted.append(before)
     return promoted
 
 
-def _demote(module: Module, promoted: list[_LocalSymbol]) -> None:
+def _demote(module: Module, promoted: list[_Promoted]) -> None:
     """Undo `_promote`. Where a pass gave a new local symbol the name of an old one, it yields."""
     new = [(symbol, symbol.name) for symbol in module.symbols() if symbol.linkage.is_local]
     for symbol, _ in new:
@@ -281,7 +286,7 @@ def _wanted(module: Module, name: str, ties: _Ties) -> Function:
 
 
 def _drop_module_level(part: Module) -> None:
-    """Drop what the linker would append to the module's: constructors, `llvm.used`, assembly."""
+    """Drop what belongs to the whole: constructors, `llvm.used`, assembly."""
     lib = library()
     lib.LLVMSetModuleInlineAsm2(part.handle, b"", 0)
     for variable in part.globals():
@@ -291,31 +296,15 @@ def _drop_module_level(part: Module) -> None:
 
 def _declare_instead(symbol: GlobalValue) -> None:
     """Put an external declaration in the place of an alias or ifunc."""
-    lib = library()
-    new = _declare_like(symbol, symbol.module)
-    lib.LLVMReplaceAllUsesWith(symbol.handle, new)
-    name, symbol.name = symbol.name, ""
-    GlobalValue(symbol.module, new).name = name
+    lib, name = library(), symbol.name
+    symbol.name = ""
+    declaration = symbol.module.declare_like(symbol, name)
+    lib.LLVMReplaceAllUsesWith(symbol.handle, declaration.handle)
     # LLVM-C erases ifuncs but no aliases: `globaldce` will.
     if lib.LLVMIsAGlobalIFunc(symbol.handle):
         lib.LLVMEraseGlobalIFunc(symbol.handle)
     else:
         symbol.linkage = Linkage.INTERNAL
-
-
-def _declare_like(symbol: GlobalValue, module: Module) -> int:
-    """A new declaration in `module` with the name, type and kind of address of a symbol."""
-    lib, old, name = library(), symbol.handle, symbol.name.encode(errors="surrogateescape")
-    value_type = lib.LLVMGlobalGetValueType(old)
-    if lib.LLVMGetTypeKind(value_type) == _FUNCTION_TYPE:
-        new: int = lib.LLVMAddFunction(module.handle, name, value_type)
-    else:
-        space = lib.LLVMGetPointerAddressSpace(lib.LLVMTypeOf(old))
-        new = lib.LLVMAddGlobalInAddressSpace(module.handle, value_type, name, space)
-        lib.LLVMSetThreadLocalMode(new, lib.LLVMGetThreadLocalMode(old))
-    lib.LLVMSetVisibility(new, lib.LLVMGetVisibility(old))
-    lib.LLVMSetUnnamedAddress(new, lib.LLVMGetUnnamedAddress(old))
-    return new
 
 
 def _mark(function: Function, wanted: bool) -> None:
@@ -344,113 +333,183 @@ def _declare(variable: GlobalValue, ties: _Ties) -> bool:
     return constant
 
 
+def _compile_units(module: Module) -> list[int | None]:
+    lib = library()
+    units = (ctypes.c_void_p * lib.LLVMGetNamedMetadataNumOperands(module.handle, _UNITS))()
+    lib.LLVMGetNamedMetadataOperands(module.handle, _UNITS, units)
+    return list(units)
+
+
 def _trim_compile_units(part: Module) -> bool:
     """Leave in the debug information what functions refer to; whether there is any.
 
     The merged module has the module's compile unit; it needs no copy of its variables and types,
     or of its `using` declarations, from each part.
     """
-    lib = library()
-    units = (ctypes.c_void_p * lib.LLVMGetNamedMetadataNumOperands(part.handle, b"llvm.dbg.cu"))()
-    lib.LLVMGetNamedMetadataOperands(part.handle, b"llvm.dbg.cu", units)
+    units = _compile_units(part)
     for unit, operand in itertools.product(units, _UNIT_LISTS):
-        lib.LLVMReplaceMDNodeOperandWith(unit, operand, None)
-    return len(units) > 0
+        library().LLVMReplaceMDNodeOperandWith(unit, operand, None)
+    return bool(units)
 
 
 # --- putting back ------------------------------------------------------------------------------
 
 
-def _put_back(merged: Module, parts: Iterable[Module]) -> None:
-    """Replace bodies in a module whose local symbols are promoted."""
-    known, variables = {symbol.name: symbol for symbol in merged.symbols()}, [*merged.globals()]
-    ties, replaced = _block_ties(merged), dict[str, GlobalValue]()
-    all_types = _function_of_all_types(merged)
-    with contextlib.ExitStack() as stack:
-        copies = [stack.enter_context(_copy(part, merged)) for part in parts]
-        for copy in copies:
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A symbol of a part, what it is in the merged module, and whether its content moves there."""
+
+    theirs: GlobalValue
+    ours: GlobalValue
+    moves: bool
+
+
+class _Merger:
+    """Replaces bodies in a module whose local symbols are promoted."""
+
+    def __init__(self, merged: Module) -> None:
+        self._merged = merged
+        self._known = {symbol.name: symbol for symbol in merged.symbols()}
+        self._ties = _block_ties(merged)
+        self._replaced: set[int] = set()
+
+    def put_back(self, part: Module) -> None:
+        lib = library()
+        with self._copy(part) as copy:
             _drop_module_level(copy)
-            library().LLVMAddFunction(copy.handle, f"{_PREFIX}types".encode(), all_types)
-            names = (match(copy, known, ties) for match in (_match_functions, _match_variables))
-            for name in itertools.chain(*names):
-                if name in replaced:
-                    raise _refusal(name, "two parts define it")
-                replaced[name] = known[name]
-        for symbol in replaced.values():
-            symbol.name = ""  # makes room for the part's
-        for copy in _linked(copies):
-            merged.link(copy)
-    _refuse_strangers(merged, known)
-    new = {symbol.name: symbol for symbol in merged.symbols()}
-    for name, symbol in replaced.items():
-        _replace(symbol, new[name], name)
-        symbol.name = name
-    _restore_order(merged, variables)
+            matches = [self._match(symbol) for symbol in copy.symbols() if _matters(symbol)]
+            for match in matches:
+                lib.LLVMReplaceAllUsesWith(match.theirs.handle, match.ours.handle)
+            for match in matches:
+                if match.moves:
+                    _move(match.theirs, match.ours)
+            for unit in _compile_units(copy):
+                lib.LLVMAddNamedMetadataOperand(self._merged.handle, _UNITS, unit)
 
+    def _copy(self, part: Module) -> Module:
+        """A copy of a part, to be taken to pieces, with the module's types in its signatures."""
+        merged = self._merged
+        if (part.triple, part.data_layout) != (merged.triple, merged.data_layout):
+            raise InvalidModuleError(f"cannot merge a part for '{part.triple}': another target")
+        same_context = part.context is merged.context
+        copy = part.clone() if same_context else merged.context.parse(part.bitcode())
+        twins = [
+            target.value_type
+            for target, function in ((self._known.get(f.name), f) for f in copy.functions())
+            if isinstance(target, Function) and target.value_type != function.value_type
+        ]
+        return _retyped(copy, twins) if twins else copy
 
-def _refusal(symbol: str, reason: str) -> InvalidModuleError:
-    return InvalidModuleError(f"cannot merge '{original_name(symbol)}': {reason}")
+    def _match(self, symbol: GlobalValue) -> _Match:
+        if symbol.linkage.is_local:
+            return self._new(symbol, symbol.linkage)
+        if isinstance(symbol, Function):
+            match = self._match_function(symbol, self._known.get(symbol.name))
+        else:
+            match = self._match_variable(symbol, self._known.get(symbol.name))
+        type_of = library().LLVMTypeOf
+        if type_of(match.ours.handle) != type_of(symbol.handle):
+            raise _refusal(symbol, "its address space differs")
+        if match.moves and match.ours.handle in self._replaced:
+            raise _refusal(symbol, "two parts define it")
+        self._replaced |= {match.ours.handle} if match.moves else set()
+        return match
 
-
-def _copy(part: Module, merged: Module) -> Module:
-    if part.triple != merged.triple or part.data_layout != merged.data_layout:
-        raise InvalidModuleError(f"cannot merge a part for '{part.triple}': other target or layout")
-    same_context = part.context is merged.context
-    return part.clone() if same_context else merged.context.parse(part.bitcode())
-
-
-def _match_functions(part: Module, known: dict[str, GlobalValue], ties: _Ties) -> Iterator[str]:
-    """The names of the functions whose bodies the part brings, made ready to be linked."""
-    for function in part.functions():
-        name, target = function.name, known.get(function.name)
-        if isinstance(target, Function) and not function.linkage.is_local:
+    def _match_function(self, function: Function, target: GlobalValue | None) -> _Match:
+        defined = not function.is_declaration
+        if defined and (not isinstance(target, Function) or target.is_declaration):
+            raise _refusal(function, "the module does not define it")
+        if target is None:
+            return self._new(function, function.linkage)
+        if isinstance(target, Function):
             _check_agreement(function, target)
-        if function.is_declaration or function.linkage.is_local:
-            continue
-        if not isinstance(target, Function) or target.is_declaration:
-            raise _refusal(name, "the module does not define it")
-        if target.handle in ties.functions:
-            raise _refusal(name, "it is tied to addresses of blocks in the module")
-        library().LLVMSetComdat(function.handle, None)  # the linker would prefer the module's
-        function.linkage = Linkage.EXTERNAL
-        yield name
+        if defined and target.handle in self._ties.functions:
+            raise _refusal(function, "it is tied to addresses of blocks in the module")
+        return _Match(function, target, moves=defined)
+
+    def _match_variable(self, variable: GlobalValue, target: GlobalValue | None) -> _Match:
+        defined = variable.initializer is not None
+        if target is None:
+            # A promoted constant comes from a sibling's passes: a switch table, perhaps.
+            promoted = defined and variable.name.startswith(_PREFIX)
+            return self._new(variable, Linkage.PRIVATE if promoted else variable.linkage)
+        if not _same_layout(variable.value_type, target.value_type):
+            raise _refusal(variable, "its type differs")
+        if defined and target.handle in self._ties.tables:
+            return _Match(variable, target, moves=True)
+        if defined and not _same_initializer(variable, target):
+            return self._new(variable, Linkage.PRIVATE)
+        _raise_alignment(target, variable)
+        return _Match(variable, target, moves=False)
+
+    def _new(self, symbol: GlobalValue, linkage: Linkage) -> _Match:
+        """Declare in the merged module a symbol that only the part has."""
+        was_local, is_local = symbol.linkage.is_local, linkage.is_local
+        if not is_local and symbol.name.startswith(_PREFIX):
+            raise _refusal(symbol, "the module has no such symbol")
+        if is_local and not was_local and not library().LLVMGetUnnamedAddress(symbol.handle):
+            raise _refusal(symbol, "the module has no such constant, and its address matters")
+        ours = self._merged.declare_like(symbol, original_name(symbol.name))
+        ours.linkage = linkage
+        if not is_local:
+            self._known[symbol.name] = ours
+        return _Match(symbol, ours, moves=is_local)
+
+
+def _refusal(symbol: GlobalValue, reason: str) -> InvalidModuleError:
+    return InvalidModuleError(f"cannot merge '{original_name(symbol.name)}': {reason}")
+
+
+def _matters(symbol: GlobalValue) -> bool:
+    """Passes leave declarations behind that nothing uses any more."""
+    return bool(library().LLVMGetFirstUse(symbol.handle)) or not (
+        symbol.is_declaration or symbol.linkage is Linkage.AVAILABLE_EXTERNALLY
+    )
+
+
+def _retyped(part: Module, function_types: list[int]) -> Module:
+    """The part, which is consumed, with its own twins of these types' structs replaced.
+
+    A struct type with a name that is parsed again in a context is another type there, `%pair.1`;
+    LLVM's linker recognises it as the destination's.
+    """
+    lib, context = library(), part.context
+    linked = Module(context, lib.LLVMModuleCreateWithNameInContext(b"", context.handle))
+    lib.LLVMSetTarget(linked.handle, part.triple.encode())
+    lib.LLVMSetDataLayout(linked.handle, part.data_layout.encode())
+    for function_type in function_types:
+        lib.LLVMAddFunction(linked.handle, b"", function_type)
+    linked.link(part)
+    return linked
 
 
 def _check_agreement(function: Function, target: Function) -> None:
     """Callers and callees must agree on the signature, which module-wide passes change."""
-    same_layout = _same_layout(function.value_type, target.value_type)
-    if not target.is_declaration and not same_layout:
-        raise _refusal(function.name, "its type differs")
+    if not target.is_declaration and function.value_type != target.value_type:
+        raise _refusal(function, "its type differs")
     convention = library().LLVMGetFunctionCallConv
     if convention(function.handle) != convention(target.handle):
-        raise _refusal(function.name, "its calling convention differs")
+        raise _refusal(function, "its calling convention differs")
 
 
-def _match_variables(part: Module, known: dict[str, GlobalValue], ties: _Ties) -> Iterator[str]:
-    """The names of the tables that the part brings; its other variables become declarations."""
-    for variable in part.globals():
-        name, target = variable.name, known.get(variable.name)
-        if variable.linkage.is_local:
-            continue
-        if target is None:
-            # Made by a pass in a sibling before the part was taken out, a switch table perhaps.
-            if variable.initializer and name.startswith(_PREFIX):
-                _make_private(variable)
-        elif not _same_layout(variable.value_type, target.value_type):
-            raise _refusal(name, "its type differs")
-        elif target.handle in ties.tables and variable.initializer:
-            yield name
-        elif variable.initializer and not _same_initializer(variable, target):
-            _make_private(variable)
-        else:
-            _declare_as(variable, target)
+def _same_layout(ours: int, theirs: int) -> bool:
+    """Whether two types are equal but for names of structs."""
+    if ours == theirs:
+        return True
+    (shape, elements), (other_shape, other_elements) = _shape(ours), _shape(theirs)
+    same_shape = bool(elements) and shape == other_shape
+    return same_shape and all(map(_same_layout, elements, other_elements))
 
 
-def _declare_as(variable: GlobalValue, target: GlobalValue) -> None:
-    lib = library()
-    _raise_alignment(target, lib.LLVMGetAlignment(variable.handle), variable.name)
-    lib.LLVMSetInitializer(variable.handle, None)
-    variable.linkage = Linkage.EXTERNAL
+def _shape(of_type: int) -> tuple[tuple[int, ...], list[int]]:
+    """What makes a struct or array type the type that it is, and its elements."""
+    lib, kind = library(), library().LLVMGetTypeKind(of_type)
+    if kind not in (_STRUCT_TYPE, _ARRAY_TYPE):
+        return (kind,), []  # LLVM has only one of each
+    elements = (ctypes.c_void_p * lib.LLVMGetNumContainedTypes(of_type))()
+    lib.LLVMGetSubtypes(of_type, elements)
+    detail = lib.LLVMIsPackedStruct if kind == _STRUCT_TYPE else lib.LLVMGetArrayLength2
+    return (kind, detail(of_type), len(elements)), [element or 0 for element in elements]
 
 
 def _same_initializer(ours: GlobalValue, theirs: GlobalValue) -> bool:
@@ -468,132 +527,55 @@ def _same_initializer(ours: GlobalValue, theirs: GlobalValue) -> bool:
     return plain == other
 
 
-def _same_layout(ours: int, theirs: int) -> bool:
-    """Whether two types are equal but for names of structs.
-
-    A type with a name that is parsed again in a context is another type there.
-    """
-    if ours == theirs:
-        return True
-    shape, elements = _shape(ours)
-    other_shape, other_elements = _shape(theirs)
-    return (
-        bool(elements) and shape == other_shape and all(map(_same_layout, elements, other_elements))
-    )
-
-
-def _shape(of_type: int) -> tuple[tuple[int, ...], list[int]]:
-    """What makes an aggregate or function type the type that it is, and its elements."""
-    lib, kind = library(), library().LLVMGetTypeKind(of_type)
-    detail = {
-        _FUNCTION_TYPE: lib.LLVMIsFunctionVarArg,
-        _STRUCT_TYPE: lib.LLVMIsPackedStruct,
-        _ARRAY_TYPE: lib.LLVMGetArrayLength2,
-    }.get(kind)
-    if detail is None:
-        return (kind,), []  # LLVM has only one of each
-    elements = (ctypes.c_void_p * lib.LLVMGetNumContainedTypes(of_type))()
-    lib.LLVMGetSubtypes(of_type, elements)
-    return (kind, detail(of_type), len(elements)), [element or 0 for element in elements]
-
-
-def _make_private(variable: GlobalValue) -> None:
-    if not library().LLVMGetUnnamedAddress(variable.handle):
-        raise _refusal(variable.name, "the module has no such constant, and its address matters")
-    variable.name = original_name(variable.name)
-    variable.linkage = Linkage.PRIVATE
-
-
-def _raise_alignment(target: GlobalValue, alignment: int, name: str) -> None:
+def _raise_alignment(target: GlobalValue, variable: GlobalValue) -> None:
     """Passes on a sibling may have raised a global's alignment, and its functions rely on it."""
-    lib, present = library(), library().LLVMGetAlignment(target.handle)
-    if alignment <= present:
+    lib = library()
+    present, wanted = map(lib.LLVMGetAlignment, (target.handle, variable.handle))
+    if wanted <= present:
         return
     if not present or target.is_declaration or target.linkage is not Linkage.EXTERNAL:
-        raise _refusal(name, f"it is aligned to {alignment} bytes in the part only")
-    lib.LLVMSetAlignment(target.handle, alignment)
+        raise _refusal(variable, f"it is aligned to {wanted} bytes in the part only")
+    lib.LLVMSetAlignment(target.handle, wanted)
 
 
-def _function_of_all_types(module: Module) -> int:
-    """A function type that mentions the struct types of a module that have names.
-
-    The linker takes the name from a type that the destination does not have if one with the same
-    elements is there. But module and parts share their types, and the module is to stay as it is:
-    so a declaration makes all destinations have them. Nothing refers to it, so nothing links it.
-    """
-    lib, context = library(), module.context.handle
-    names = [name.strip('"') for name in _TYPE_DEFINITION.findall(str(module))]
-    raw = [re.sub(r"\\(..)", lambda escape: chr(int(escape[1], 16)), name) for name in names]
-    found = [lib.LLVMGetTypeByName2(context, name.encode("latin-1")) for name in raw]
-    types = [one for one in found if one]
-    array = (ctypes.c_void_p * len(types))(*types)
-    of_all: int = lib.LLVMFunctionType(lib.LLVMVoidTypeInContext(context), array, len(types), 0)
-    return of_all
-
-
-def _linked(modules: list[Module]) -> list[Module]:
-    """All modules in one, or none. Pairwise: the linker's time is linear in the destination's."""
-    while len(modules) > 1:
-        for ours, theirs in zip(modules[::2], modules[1::2], strict=False):
-            ours.link(theirs)
-        modules = modules[::2]
-    return modules
-
-
-def _restore_order(merged: Module, variables: list[GlobalValue]) -> None:
-    """Put the variables in this order, and new ones behind them.
-
-    The linker has put all variables that parts mention at the end, as it does with the variables
-    of anything that it links: so it is given all of them to link, declared in the right order. It
-    is the order of the data in the object, and of its padding.
-    """
-    lib, context = library(), merged.context
-    order = Module(context, lib.LLVMModuleCreateWithNameInContext(b"", context.handle))
-    lib.LLVMSetTarget(order.handle, merged.triple.encode())
-    lib.LLVMSetDataLayout(order.handle, merged.data_layout.encode())
-    linkages = [(variable, variable.linkage) for variable in merged.globals()]
-    new = [variable for variable, linkage in linkages if linkage.is_local]
-    for variable in new:
-        variable.name = variable.name or f"{_PREFIX}new"
-    for variable in variables + new:
-        declaration = _declare_like(variable, order)
-        lib.LLVMSetGlobalConstant(declaration, lib.LLVMIsGlobalConstant(variable.handle))
-    for variable, linkage in linkages:
-        if linkage.is_local or linkage is Linkage.APPENDING:
-            variable.linkage = Linkage.EXTERNAL  # to be matched by name
-    merged.link(order)
-    for variable, linkage in linkages:
-        variable.linkage = linkage
-
-
-def _refuse_strangers(merged: Module, known: dict[str, GlobalValue]) -> None:
-    """A local symbol of a sibling that the module does not have cannot be resolved."""
-    for symbol in merged.symbols():
-        name = symbol.name
-        if name.startswith(_PREFIX) and name not in known and not symbol.linkage.is_local:
-            raise _refusal(name, "a part needs it, and the module has no such symbol")
-
-
-def _replace(symbol: GlobalValue, new: GlobalValue, name: str) -> None:
-    """Give a symbol of the module the content of the part's, which is deleted."""
-    lib = library()
-    if isinstance(symbol, Function) and isinstance(new, Function):
-        _reconcile_parameters(symbol, new, name)
-        _replace_body(symbol.handle, new.handle)
-        delete = lib.LLVMDeleteFunction
+def _move(theirs: GlobalValue, ours: GlobalValue) -> None:
+    """Give a symbol the content of the part's, whose uses are all of ours by now."""
+    if isinstance(theirs, Function) and isinstance(ours, Function):
+        if not ours.is_declaration:
+            _reconcile_parameters(ours, theirs)
+        _move_body(theirs.handle, ours.handle)
     else:
-        lib.LLVMSetInitializer(symbol.handle, new.initializer)
-        delete = lib.LLVMDeleteGlobal
-    lib.LLVMReplaceAllUsesWith(new.handle, symbol.handle)
-    delete(new.handle)
+        library().LLVMSetInitializer(ours.handle, theirs.initializer)
 
 
-def _replace_body(ours: int, theirs: int) -> None:
+def _reconcile_parameters(ours: Function, theirs: Function) -> None:
+    """Refuse what is passed in another way; drop promises that the new body does not keep.
+
+    `deadargelim` passes poison to the unused parameters of a function that calls itself.
+    """
+    places = range(library().LLVMCountParams(ours.handle) + 1)  # the result and each parameter
+    for index, kind in itertools.product(places, _ABI_ATTRIBUTES):
+        if not _same_attribute(ours.attribute_at(index, kind), theirs.attribute_at(index, kind)):
+            raise _refusal(ours, f"'{kind}' of argument or result {index} differs")
+    for index, kind in itertools.product(places, _PROMISES):
+        if not theirs.attribute_at(index, kind):
+            ours.remove_attribute(kind, index)
+
+
+def _same_attribute(ours: int | None, theirs: int | None) -> bool:
+    lib = library()
+    if ours == theirs or not ours or not theirs:
+        return ours == theirs
+    both_types = lib.LLVMIsTypeAttribute(ours) and lib.LLVMIsTypeAttribute(theirs)
+    return bool(both_types) and _same_layout(*map(lib.LLVMGetTypeAttributeValue, (ours, theirs)))
+
+
+def _move_body(theirs: int, ours: int) -> None:
     """Move the blocks of one function to another, and those that were there to the first."""
-    lib, new_blocks = library(), _detach_blocks(theirs)
+    lib, blocks = library(), _detach_blocks(theirs)
     for block in _detach_blocks(ours):
         lib.LLVMAppendExistingBasicBlock(theirs, block)  # to be deleted with it
-    for block in new_blocks:
+    for block in blocks:
         lib.LLVMAppendExistingBasicBlock(ours, block)
     for index in range(lib.LLVMCountParams(ours)):
         lib.LLVMReplaceAllUsesWith(lib.LLVMGetParam(theirs, index), lib.LLVMGetParam(ours, index))
@@ -608,28 +590,3 @@ def _detach_blocks(function: int) -> list[int]:
         lib.LLVMRemoveBasicBlockFromParent(block)
         blocks.append(block)
     return blocks
-
-
-def _reconcile_parameters(function: Function, body: Function, name: str) -> None:
-    """Refuse what is passed in another way; drop promises that the body no longer keeps.
-
-    `deadargelim` passes poison to the unused parameters of a function that calls itself.
-    """
-    if function.value_type != body.value_type:
-        raise _refusal(name, "its type differs")
-    places = range(library().LLVMCountParams(function.handle) + 1)  # the result, each parameter
-    for index, kind in itertools.product(places, _ABI_ATTRIBUTES):
-        if not _same_attribute(function.attribute_at(index, kind), body.attribute_at(index, kind)):
-            raise _refusal(name, f"'{kind}' of argument or result {index} differs")
-    for index, kind in itertools.product(places, _PROMISES):
-        if not body.attribute_at(index, kind):
-            function.remove_attribute(kind, index)
-
-
-def _same_attribute(ours: int | None, theirs: int | None) -> bool:
-    lib = library()
-    if ours == theirs or not ours or not theirs:
-        return ours == theirs
-    both_types = lib.LLVMIsTypeAttribute(ours) and lib.LLVMIsTypeAttribute(theirs)
-    types = map(lib.LLVMGetTypeAttributeValue, (ours, theirs))
-    return bool(both_types) and _same_layout(*types)
