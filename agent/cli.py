@@ -214,19 +214,21 @@ def harvest(
 def coreset(
     folder: Annotated[Path, typer.Argument(help="where `ozone harvest` put the bitcode")],
     output: Annotated[Path, typer.Option("-o", help="the list to write")],
-    modules: Annotated[int, typer.Option(help="modules of each project, at most")] = 18,
+    modules: Annotated[int, typer.Option(help="modules of each program, at most")] = 18,
+    rounds: Annotated[int, typer.Option(help="searches, each from the last one's coreset")] = 2,
     search_budget: Annotated[int, typer.Option(help="candidates of each module's search")] = 70,
     pool: Annotated[int, typer.Option(help="pipelines measured on all modules")] = 200,
     size: Annotated[int, typer.Option(help="pipelines in the list")] = 30,
     seed: Seed = 0,
     jobs: Jobs = None,
 ) -> None:
-    """Rebuild the coreset from harvested training programs (an hour on two cores)."""
+    """Rebuild the coreset from harvested training programs (half an hour on two cores)."""
     from rich.console import Console
 
-    from agent.coreset import rebuild
+    from agent.coreset import Wishes, rebuild
 
-    rebuild(folder, output, modules, search_budget, pool, size, seed, jobs, Console(stderr=True))
+    wishes = Wishes(modules, rounds, search_budget, pool, size, seed, jobs)
+    rebuild(folder, output, wishes, Console(stderr=True))
 
 
 def _run(arguments: Sequence[str]) -> int:

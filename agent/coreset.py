@@ -13,10 +13,11 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress as ProgressBar
 
 from agent.optimise import History, Objective, Search, Settings, inlined_by
 from agent.output import write_file
@@ -37,6 +38,7 @@ _SHARED_SEEDS = 12  # random pipelines that every function's search begins with
 
 # (module, function) -> pipeline -> bytes
 Table = dict[tuple[str, str], dict[str, float]]
+Progress = Callable[[int], None]  # told how many modules a step has done
 
 _LEAST_BITCODE, _MOST_BITCODE = 3_000, 90_000  # bytes of a module that takes part
 
@@ -61,42 +63,38 @@ def harvest_programs(folder: Path, role: str, jobs: int | None) -> Iterator[tupl
         yield recipe.name, sum(1 for _ in kept.glob("*.bc"))
 
 
-def rebuild(
-    folder: Path,
-    output: Path,
-    modules: int,
-    search_budget: int,
-    pool_size: int,
-    size: int,
-    seed: int,
-    jobs: int | None,
-    console: Console,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How much work to put into a coreset.
+
+    Each of `rounds` costs `search_budget + pool` compilations of every module; a round's search
+    begins with the coreset of the one before.
+    """
+
+    modules: int = 18  # of each program, at most
+    rounds: int = 2
+    search_budget: int = 70
+    pool: int = 200  # pipelines measured on all modules
+    size: int = 30
+    seed: int = 0
+    jobs: int | None = None
+
+
+def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> None:
     """Choose a coreset from harvested bitcode and write it. Raises OzoneError."""
-    sources = _sample(folder, modules, seed)
+    sources = _sample(folder, wishes.modules, wishes.seed)
     if not sources:
         raise OzoneError(f"no bitcode in {folder}: run 'ozone harvest {folder}' first")
-    with Progress(console=console) as bar:
-        tasks = {
-            step: bar.add_task(step, total=len(sources)) for step in ("searching", "measuring")
-        }
-        chosen = choose_coreset(
-            sources,
-            search_budget=search_budget,
-            pool_size=pool_size,
-            coreset_size=size,
-            seed=seed,
-            cache=default_path(),
-            jobs=jobs,
-            progress=lambda step, done, of: bar.update(tasks[step], completed=done),
-        )
-    command = (
-        f"# ozone coreset {folder.name} -o {output.name} --modules {modules} --search-budget "
-        f"{search_budget} --pool {pool_size} --size {size} --seed {seed}\n"
-        f"# chosen on {len(sources)} modules; above each, bytes of all their functions with it\n"
+    steps = 2 * wishes.rounds
+    with ProgressBar(console=console) as bar:
+        task = bar.add_task("choosing", total=steps * len(sources))
+        chosen = choose_coreset(sources, wishes, default_path(), lambda _: bar.advance(task))
+    head = (
+        f"# ozone coreset: {wishes}\n"
+        f"# {len(sources)} modules; above each pipeline, bytes of all their functions with it\n"
     )
-    lines = (f"# {bytes_:.0f}\n{pipeline}\n" for pipeline, bytes_ in chosen)
-    write_file(output, (command + "".join(lines)).encode())
+    lines = (f"# {size:.0f}\n{pipeline}\n" for pipeline, size in chosen)
+    write_file(output, (head + "".join(lines)).encode())
 
 
 def _sample(folder: Path, modules: int, seed: int) -> list[Source]:
@@ -113,41 +111,30 @@ def _sample(folder: Path, modules: int, seed: int) -> list[Source]:
 
 
 def choose_coreset(
-    sources: Sequence[Source],
-    *,
-    search_budget: int,
-    pool_size: int,
-    coreset_size: int,
-    seed: int,
-    cache: Path | None,
-    progress: Callable[[str, int, int], None],
-    jobs: int | None = None,
+    sources: Sequence[Source], wishes: Wishes, cache: Path | None, progress: Progress
 ) -> list[tuple[Pipeline, float]]:
     """The coreset, in greedy order, with the bytes of all functions after each pipeline.
 
-    Costs `search_budget + pool_size` compilations of every module. Interrupted, it goes on from the
-    cache. Raises OzoneError when a source cannot be read.
+    Interrupted, it goes on from the cache. Raises OzoneError when a source cannot be read.
     """
-    seeds = _seeds(seed)
-    searched = _measure(
-        sources, SearchPolicy(seed, seeds=seeds), search_budget, cache, jobs,
-        lambda done, of: progress("searching", done, of),
-    )  # fmt: skip
-    pool = _pool(searched, seeds, pool_size)
-    measured = _measure(
-        sources, CoresetPolicy(pool), len(pool), cache, jobs,
-        lambda done, of: progress("measuring", done, of),
-    )  # fmt: skip
-    return _greedy(measured, coreset_size)
+    seeds = _seeds(wishes.seed)
+    chosen: list[tuple[Pipeline, float]] = []
+    for round_ in range(wishes.rounds):
+        policy = SearchPolicy(wishes.seed + round_, seeds=seeds)
+        searched = _measure(sources, policy, wishes.search_budget, cache, wishes.jobs, progress)
+        pool = CoresetPolicy(_pool(searched, seeds, wishes.pool))
+        measured = _measure(sources, pool, wishes.pool, cache, wishes.jobs, progress)
+        chosen = _greedy(measured, wishes.size)
+        seeds = tuple(pipeline for pipeline, _ in chosen)
+    return chosen
 
 
 def _seeds(seed: int) -> tuple[Pipeline, ...]:
+    """What the first round begins with: -Oz's own, and random pipelines."""
     rng, passes = random.Random(seed), atoms()
-    own = (
-        Pipeline.parse(f"function({OZ_FUNCTION})"),
-        Pipeline.parse(f"function({OZ_FUNCTION},{OZ_LATE})"),
-    )
-    return own + tuple(random_pipeline(rng, passes) for _ in range(_SHARED_SEEDS))
+    own = (f"function({OZ_FUNCTION})", f"function({OZ_FUNCTION},{OZ_LATE})")
+    shared = (random_pipeline(rng, passes) for _ in range(_SHARED_SEEDS))
+    return (*map(Pipeline.parse, own), *shared)
 
 
 def _measure(
@@ -156,7 +143,7 @@ def _measure(
     budget: int,
     cache: Path | None,
     jobs: int | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Table:
     """Bytes of every function under every pipeline that the policy proposes for it."""
 
@@ -171,7 +158,7 @@ def _measure(
         for name, tried in history.items():
             costs = {pipeline: cost for pipeline, cost in tried if cost is not None}
             table[sources[index].name, name] = costs
-        progress(done, len(sources))
+        progress(done)
     return table
 
 
@@ -197,7 +184,7 @@ def _greedy(table: Table, size: int) -> list[tuple[Pipeline, float]]:
     while pool and len(chosen) < size:
         gain = {text: _gain(text, complete, best) for text in pool}
         text = max(pool, key=gain.__getitem__)
-        if gain[text] <= 0 and chosen:
+        if gain[text] <= 0:
             break
         pool.remove(text)
         for key, costs in complete.items():

@@ -32,8 +32,7 @@ _EARLY = (
     "function(lower-expect,simplifycfg,sroa<modify-cfg>,early-cse),",
 )
 _FACTS = (
-    "ipsccp,called-value-propagation,globalopt,deadargelim,"
-    "cgscc(function-attrs),rpo-function-attrs"
+    "ipsccp,called-value-propagation,globalopt,deadargelim,cgscc(function-attrs),rpo-function-attrs"
 )
 _BEFORES = tuple(f"inferattrs,{early}{_FACTS}" for early in _EARLY)
 _INLINE = ",always-inline,globaldce"
@@ -45,7 +44,7 @@ _LENDER = (
 )
 _AFTER = "globalopt,globaldce,constmerge,rel-lookup-table-converter"
 _LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
-_PIPELINES_FIRST = 4  # of what is left after them, so much goes to choices for the whole module
+_PIPELINES_FIRST = 6  # of what is left after them, so much goes to choices for the whole module
 _MODULE_SHARE = 0.5
 _LEAST_REINLINING = 2  # one compilation to see where we are, and others to try
 
@@ -197,8 +196,8 @@ class Search:
                 functions[name] = next(p for p, cost in tried if cost == own)
             if lent is not None and (own is None or lent < own):
                 borrowed.append(name)
-        plan = _plan(functions, inlined)
-        return dataclasses.replace(plan, borrowed=tuple(sorted(borrowed)))
+        plan = dataclasses.replace(_plan(functions, inlined), borrowed=tuple(sorted(borrowed)))
+        return _after_facts(plan, _BEFORES[0])
 
     def explore(self, policy: Policy, inlined: Collection[str], budget: int) -> History:
         """Spend the budget on function pipelines, all functions side by side."""
@@ -313,7 +312,8 @@ def _plan(functions: Mapping[str, str], inline: Iterable[str]) -> Plan:
 
 def _after_facts(plan: Plan, facts: str) -> Plan:
     """The same plan on another beginning."""
-    return dataclasses.replace(plan, before=facts + _INLINE, lender=facts + _LENDER)
+    lender = facts + _LENDER if plan.borrowed else ""
+    return dataclasses.replace(plan, before=facts + _INLINE, lender=lender)
 
 
 def _flipped(plan: Plan, names: Iterable[str]) -> Plan:

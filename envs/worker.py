@@ -147,7 +147,7 @@ def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
 
 
 def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) -> Evaluation:
-    sizes = object_sizes(image)
+    sizes = object_sizes(image, list(counts))
     functions = sizes.functions
     return Evaluation(
         Status.OK,

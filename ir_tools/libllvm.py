@@ -182,6 +182,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMMoveToContainingSection": (_VOID, (_PTR, _PTR)),
     "LLVMGetSectionName": (_STR, (_PTR,)),
     "LLVMGetSectionSize": (_U64, (_PTR,)),
+    "LLVMGetSectionContents": (_PTR, (_PTR,)),
     "LLVMGetSectionAddress": (_U64, (_PTR,)),
     "LLVMObjectFileCopySymbolIterator": (_PTR, (_PTR,)),
     "LLVMObjectFileIsSymbolIteratorAtEnd": (_INT, (_PTR, _PTR)),

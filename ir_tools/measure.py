@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ir_tools.errors import ParseError
@@ -38,6 +38,7 @@ _NOT_ELF = ("apple", "darwin", "macos", "windows", "mingw", "wasm", "aix", "zos"
 # Names that simplifycfg and rel-lookup-table-converter give; LLVM adds a number to a second one.
 _TABLE = re.compile(r"(switch\.table|reltable)\.(?P<function>.*?)(\.\d+)?$")
 _ELF_TYPES = range(6, 10)  # LLVMBinaryTypeELF32L .. ELF64B
+_WASM_TYPE = 14  # LLVMBinaryTypeWasm
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,7 @@ class Sizes:
     """Bytes of an object by kind of section, and of each function.
 
     A function's bytes are its symbol's, and those of read-only data in a section of its own (jump
-    tables, after `give_own_sections`). There are none for formats whose symbols carry no size
-    (Mach-O, COFF, wasm).
+    tables, after `give_own_sections`). Mach-O and COFF symbols carry no size: there are none.
     """
 
     text: int
@@ -66,8 +66,12 @@ def section_kind(name: str) -> str:
     return next(kind for kind, pattern in _KINDS if pattern.match(name))
 
 
-def object_sizes(data: bytes) -> Sizes:
-    """The sizes of an object file in memory. Raises ParseError when it is none."""
+def object_sizes(data: bytes, names: Sequence[str] = ()) -> Sizes:
+    """The sizes of an object file in memory. Raises ParseError when it is none.
+
+    `names` are the module's defined functions in order, by which wasm's function bodies, which
+    stand in that order, are told apart.
+    """
     lib = library()
     buffer = lib.LLVMCreateMemoryBufferWithMemoryRangeCopy(data, len(data), b"object")
     message = ctypes.c_void_p()
@@ -77,16 +81,20 @@ def object_sizes(data: bytes) -> Sizes:
             detail = ctypes.string_at(message.value or 0).decode(errors="replace")
             lib.LLVMDisposeMessage(message)
             raise ParseError(f"not an object file: {detail}")
-        return _read(binary)
+        return _read(binary, names)
     finally:
         if binary:
             lib.LLVMDisposeBinary(binary)
         lib.LLVMDisposeMemoryBuffer(buffer)
 
 
-def _read(binary: int) -> Sizes:
+def _read(binary: int, names: Sequence[str]) -> Sizes:
     totals = dict.fromkeys(("text", "rodata", "data", "eh_frame", "none"), 0)
-    functions = _symbol_sizes(binary)
+    kind = library().LLVMBinaryGetType(binary)
+    functions = _symbol_sizes(binary) if kind in _ELF_TYPES else {}
+    if kind == _WASM_TYPE:
+        bodies = _wasm_bodies(binary)
+        functions = dict(zip(names, bodies, strict=True)) if len(bodies) == len(names) else {}
     for name, size in _sections(binary):
         totals[section_kind(name)] += size
         owner = name.removeprefix(".rodata.")
@@ -109,8 +117,6 @@ def _sections(binary: int) -> Iterator[tuple[str, int]]:
 def _symbol_sizes(binary: int) -> dict[str, int]:
     lib = library()
     sizes: dict[str, int] = {}
-    if lib.LLVMBinaryGetType(binary) not in _ELF_TYPES:
-        return sizes
     symbol = lib.LLVMObjectFileCopySymbolIterator(binary)
     while not lib.LLVMObjectFileIsSymbolIteratorAtEnd(binary, symbol):
         size = lib.LLVMGetSymbolSize(symbol)
@@ -120,6 +126,38 @@ def _symbol_sizes(binary: int) -> dict[str, int]:
         lib.LLVMMoveToNextSymbol(symbol)
     lib.LLVMDisposeSymbolIterator(symbol)
     return sizes
+
+
+def _wasm_bodies(binary: int) -> list[int]:
+    """Bytes of each function body in a wasm object's code section, length prefixes included."""
+    lib, code = library(), b""
+    section = lib.LLVMObjectFileCopySectionIterator(binary)
+    while not lib.LLVMObjectFileIsSectionIteratorAtEnd(binary, section):
+        if lib.LLVMGetSectionName(section) == b"CODE":
+            code = ctypes.string_at(
+                lib.LLVMGetSectionContents(section), lib.LLVMGetSectionSize(section)
+            )
+        lib.LLVMMoveToNextSection(section)
+    lib.LLVMDisposeSectionIterator(section)
+    count, position = _leb128(code, 0)
+    bodies = []
+    for _ in range(count):
+        size, body = _leb128(code, position)
+        bodies.append(body + size - position)
+        position = body + size
+    return bodies
+
+
+def _leb128(data: bytes, position: int) -> tuple[int, int]:
+    """An unsigned number in wasm's encoding, and the position after it."""
+    value = shift = 0
+    while position < len(data):
+        byte = data[position]
+        value |= (byte & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 0x80:
+            break
+    return value, position
 
 
 def give_own_sections(module: Module) -> None:

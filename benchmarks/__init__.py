@@ -1,0 +1,1 @@
+"""Speed, memory and quality figures: each a ratio, measured against its reference in one run."""

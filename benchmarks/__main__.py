@@ -1,0 +1,83 @@
+"""`python -m benchmarks [NAME…]`: run benchmarks and print one table.
+
+Without names: evaluation, startup, memory and build, about half an hour on two cores. By name only,
+for they take hours: reduction, survival, identity. On a machine that does other things the figures
+are ratios all the same: what is compared took turns.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks.figures import Figure, Result, show
+from benchmarks.material import Options
+from ir_tools.errors import OzoneError
+from ir_tools.libllvm import loaded_version
+
+_ALWAYS = ("evaluation", "startup", "memory", "build")
+_BY_NAME = ("reduction", "survival", "identity")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=", ".join(_ALWAYS + _BY_NAME))] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="a tenth of the repetitions")] = False,
+    folder: Annotated[
+        Path, typer.Option(help="sources, builds and caches; reused by the next run")
+    ] = _ROOT / "out" / "benchmarks",
+    bitcode: Annotated[
+        Path | None, typer.Option(help="modules for survival and identity (default: the examples)")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="everything measured")] = None,
+) -> None:
+    """Run benchmarks and print their figures beside the project's targets."""
+    chosen = names or list(_ALWAYS)
+    for name in chosen:
+        if name not in _ALWAYS + _BY_NAME:
+            raise typer.BadParameter(f"no benchmark '{name}': {', '.join(_ALWAYS + _BY_NAME)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    console.print(f"LLVM {loaded_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    if quick:
+        console.print("--quick: a tenth of the repetitions; these figures are no measurements")
+    results = {name: _run(name, Options(folder, quick, bitcode), console) for name in chosen}
+    figures: list[Figure] = [figure for one in results.values() for figure in one.figures]
+    show(figures, console)
+    if json_file is not None:
+        json_file.write_text(json.dumps(_as_json(results, quick), indent=1))
+
+
+def _run(name: str, options: Options, console: Console) -> Result:
+    with console.status(f"{name} …"):
+        result: Result = importlib.import_module(f"benchmarks.{name}").run(options)
+    if result.text:
+        console.print(result.text, markup=False, highlight=False, soft_wrap=True)
+    return result
+
+
+def _as_json(results: dict[str, Result], quick: bool) -> dict[str, object]:
+    return {
+        "llvm": loaded_version(),
+        "cores": os.cpu_count(),
+        "quick": quick,
+        "benchmarks": {
+            name: {"figures": [figure.as_json() for figure in one.figures], "data": one.data}
+            for name, one in results.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except OzoneError as error:
+        print(f"benchmarks: error: {error}", file=sys.stderr)
+        sys.exit(1)
