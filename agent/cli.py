@@ -1,257 +1,304 @@
-"""The `ozone` command line. Commands import what they need when they run, to start fast."""
+"""The `ozone` command line.
+
+argparse, and imports inside the commands: `ozone opt` stands where `opt` stood in a build, and must
+start as fast.
+"""
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from ir_tools.errors import OzoneError
 
 if TYPE_CHECKING:
     from agent.optimise import Settings
 
-_INTERRUPTED = 130
+_INTERRUPTED = 130  # what a shell reports for SIGINT
 _MIB = 1 << 20
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Smaller programs than clang -Oz's, never worse.",
-)
-
-Budget = Annotated[int, typer.Option(help="candidate compilations for each module")]
-PolicyName = Annotated[str, typer.Option(help="oz, random, coreset or search")]
-ObjectiveName = Annotated[str, typer.Option(help="size, text or instructions")]
-Seed = Annotated[int, typer.Option(help="seed of the random choices")]
-Experimental = Annotated[
-    bool, typer.Option("--experimental", help="also passes outside LLVM's own pipelines")
-]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="workers (default: all cores)")]
-Json = Annotated[Path | None, typer.Option("--json", help="write everything to this file as JSON")]
+_LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
+_COMPLETION_VARIABLE = "_ARGCOMPLETE"
 
 
-def _settings(
-    budget: int, policy: str, objective: str, seed: int, experimental: bool, **others: object
-) -> Settings:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. Expected errors are one line on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["cc"]:  # everything after it is clang's, --help too
+        from agent.cc import main as compile_main
+
+        return compile_main(given[1:])
+    parser = _parser()
+    if _COMPLETION_VARIABLE in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
+    options = parser.parse_args(given)
+    try:
+        code: int | None = options.run(options)
+        return code or 0
+    except OzoneError as error:
+        print(f"ozone: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ozone: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains once more at its end
+        return 1
+
+
+def opt_main() -> int:
+    """`ozone-opt`: the same as `ozone opt`."""
+    return main(["opt", *sys.argv[1:]])
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("ozone", description="Smaller programs than clang -Oz's, never worse.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, add, run in _COMMANDS:
+        lines = (run.__doc__ or "").splitlines()
+        command = commands.add_parser(name, help=lines[0], description=lines[0], allow_abbrev=False)
+        command.set_defaults(run=run)
+        add(command)
+    return parser
+
+
+# --- options -----------------------------------------------------------------------------------
+
+
+def _add_search(parser: ArgumentParser, budget: int = 10) -> None:
+    add = parser.add_argument
+    add(
+        "--budget",
+        type=int,
+        default=budget,
+        metavar="N",
+        help=f"candidate compilations for each module (default {budget})",
+    )
+    add(
+        "--policy",
+        default="coreset",
+        choices=("oz", "random", "coreset", "search"),
+        help="who proposes pipelines (default coreset)",
+    )
+    add(
+        "--objective",
+        default="size",
+        choices=("size", "text", "instructions"),
+        help="what to make smaller (default size: bytes in flash)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the random choices (default 0)")
+    add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
+    add("-j", "--jobs", type=int, metavar="N", help="worker processes (default: all cores)")
+    add("--json", type=Path, metavar="FILE", help="write everything to this file")  # fmt: skip
+
+
+def _add_opt(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", nargs="?", default="-", metavar="IN", help=".ll or .bc file, - for stdin")
+    add("-o", dest="output", default="-", metavar="OUT", help="output file, - for stdout")
+    add("-S", dest="text", action="store_true", help="write textual IR")
+    baseline = parser.add_mutually_exclusive_group()
+    baseline.add_argument("-passes", "--passes", metavar="P", help="the baseline, as opt's")
+    for level in _LEVELS:
+        baseline.add_argument(
+            f"-{level}", dest="passes", action="store_const", const=f"default<{level}>",
+            help=f"the same as -passes='default<{level}>'",
+        )  # fmt: skip
+    _add_search(parser)
+    add("--target-triple", "-mtriple", default="", help="overrides the module's")
+    add("--target-cpu", "-mcpu", default="", help="for functions that name none")
+    add("--target-features", "-mattr", default="", help="for functions that name none")
+    add(
+        "--relocation-model",
+        "-relocation-model",
+        default="default",
+        help="default, static, pic, or module: what clang noted in it",
+    )
+    add("--timeout", type=float, default=30.0, metavar="S", help="CPU time for a candidate")
+    add("--memory", type=int, default=4096, metavar="MIB", help="for each worker")
+    add("-q", "--quiet", action="store_true", help="no summary on stderr")  # fmt: skip
+
+
+def _add_tune(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C, .ll or .bc files")
+    parser.add_argument("-o", dest="output", type=Path, metavar="DIR", help="for the objects")
+    parser.add_argument("--cflags", default="", help="options for clang, in one string")
+    _add_search(parser)
+
+
+def _add_demo(parser: ArgumentParser) -> None:
+    _add_search(parser, budget=20)
+
+
+def _add_report(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="what OZONE_REPORT named during the build")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
+
+
+def _add_harvest(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, help="sources, builds and bitcode go here")
+    add("--role", default="train", choices=("train", "held-out"), help="which programs")
+    add("-j", "--jobs", type=int, metavar="N", help="of make (default: all cores)")
+
+
+def _add_coreset(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, help="where `ozone harvest` put the bitcode")
+    add("-o", dest="output", type=Path, required=True, metavar="FILE", help="the list to write")
+    add("--modules", type=int, default=18, metavar="N", help="of each program, at most")
+    add("--rounds", type=int, default=2, metavar="N", help="each from the last one's coreset")
+    add("--search-budget", type=int, default=80, metavar="N", help="for each module and round")
+    add("--pool", type=int, default=220, metavar="N", help="pipelines measured on all modules")
+    add("--size", type=int, default=30, metavar="N", help="pipelines in the list")
+    add("--seed", type=int, default=0, metavar="N", help="of the random choices")
+    add("-j", "--jobs", type=int, metavar="N", help="worker processes (default: all cores)")
+
+
+def _settings(options: Namespace, **others: Any) -> Settings:
     from agent.optimise import Objective, Settings
     from ir_tools.passes import Trust
 
-    trust = Trust.EXPERIMENTAL if experimental else Trust.PRODUCTION
-    return Settings(budget, policy, Objective.named(objective), trust=trust, seed=seed, **others)  # type: ignore[arg-type]
+    return Settings(
+        options.budget,
+        options.policy,
+        Objective(options.objective),
+        trust=Trust.EXPERIMENTAL if options.experimental else Trust.PRODUCTION,
+        seed=options.seed,
+        **others,
+    )
 
 
-@app.command()
-def opt(
-    source: Annotated[str, typer.Argument(metavar="IN", help=".ll or .bc file, - for stdin")] = "-",
-    output: Annotated[str, typer.Option("-o", help="output file, - for stdout")] = "-",
-    text: Annotated[bool, typer.Option("-S", help="write textual IR")] = False,
-    passes: Annotated[
-        str | None, typer.Option("-passes", "--passes", help="baseline pipeline, as opt's")
-    ] = None,
-    o0: Annotated[bool, typer.Option("-O0", help="the baseline is default<O0>")] = False,
-    o1: Annotated[bool, typer.Option("-O1", help="… default<O1>")] = False,
-    o2: Annotated[bool, typer.Option("-O2", help="… default<O2>")] = False,
-    o3: Annotated[bool, typer.Option("-O3", help="… default<O3>")] = False,
-    os_: Annotated[bool, typer.Option("-Os", help="… default<Os>")] = False,
-    oz: Annotated[bool, typer.Option("-Oz", help="… default<Oz> (the default)")] = False,
-    budget: Budget = 10,
-    policy: PolicyName = "coreset",
-    objective: ObjectiveName = "size",
-    seed: Seed = 0,
-    experimental: Experimental = False,
-    target_triple: Annotated[str, typer.Option(help="overrides the module's")] = "",
-    target_cpu: Annotated[str, typer.Option(help="for functions that name none")] = "",
-    target_features: Annotated[str, typer.Option(help="for functions that name none")] = "",
-    relocation_model: Annotated[
-        str, typer.Option(help="default, static, pic, or module: what clang noted in it")
-    ] = "default",
-    jobs: Jobs = None,
-    timeout: Annotated[float, typer.Option(help="CPU seconds for each candidate")] = 30.0,
-    memory: Annotated[int, typer.Option(help="MiB of memory for each worker")] = 4096,
-    json: Json = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no summary")] = False,
-) -> None:
-    """Optimise a module: like opt, but smaller than the baseline, or the same."""
+def _settings_for_clang(options: Namespace) -> Settings:
+    from ir_tools.llvm import TargetOptions
+
+    return _settings(options, target=TargetOptions(relocation_model="module"))
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def _opt(options: Namespace) -> None:
+    """optimise a module: like opt, but smaller than the baseline, or the same"""
     from agent.opt import Files, run
     from envs.evaluation import Artefact
     from envs.pool import Limits
     from ir_tools.llvm import TargetOptions
 
-    levels = {"O0": o0, "O1": o1, "O2": o2, "O3": o3, "Os": os_, "Oz": oz}
-    chosen = [f"default<{level}>" for level, given in levels.items() if given]
-    chosen += [passes] if passes is not None else []
-    if len(chosen) > 1:
-        raise OzoneError("one of -passes and -O0 to -Oz, not several")
+    target = TargetOptions(
+        options.target_triple,
+        options.target_cpu,
+        options.target_features,
+        options.relocation_model,
+    )
+    baseline = {"baseline": options.passes} if options.passes is not None else {}
+    artefact = Artefact.IR if options.text else Artefact.BITCODE
     run(
-        Files(source, output, Artefact.IR if text else Artefact.BITCODE, json),
-        _settings(
-            budget,
-            policy,
-            objective,
-            seed,
-            experimental,
-            target=TargetOptions(target_triple, target_cpu, target_features, relocation_model),
-            **({"baseline": chosen[0]} if chosen else {}),
-        ),
-        jobs=jobs,
-        limits=Limits(memory * _MIB, timeout),
-        quiet=quiet,
+        Files(options.input, options.output, artefact, options.json),
+        _settings(options, target=target, **baseline),
+        jobs=options.jobs,
+        limits=Limits(options.memory * _MIB, options.timeout),
+        quiet=options.quiet,
     )
 
 
-@app.command()
-def tune(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="C, .ll or .bc files")],
-    output: Annotated[Path | None, typer.Option("-o", help="folder for the objects")] = None,
-    cflags: Annotated[str, typer.Option(help="options for clang, in one string")] = "",
-    budget: Budget = 10,
-    policy: PolicyName = "coreset",
-    objective: ObjectiveName = "size",
-    seed: Seed = 0,
-    experimental: Experimental = False,
-    jobs: Jobs = None,
-    json: Json = None,
-) -> None:
-    """Optimise many files side by side; interrupted, it goes on where it was."""
-    import shlex
-
+def _tune(options: Namespace) -> int:
+    """optimise many files side by side; interrupted, it goes on where it was"""
     from rich.console import Console
 
     from agent import report
     from agent.output import write_file
-    from agent.tune import tune as tune_files
+    from agent.tune import tune
 
-    settings = _module_settings(budget, policy, objective, seed, experimental)
     console = Console()
-    rows, errors = tune_files(
-        files, shlex.split(cflags), settings, jobs=jobs, output=output, console=console
+    rows, errors = tune(
+        options.files,
+        shlex.split(options.cflags),
+        _settings_for_clang(options),
+        jobs=options.jobs,
+        output=options.output,
+        console=console,
     )
     if rows:
         report.show(rows, console)
-    if json is not None:
-        write_file(json, report.as_json(rows).encode())
+    if options.json is not None:
+        write_file(options.json, report.as_json(rows).encode())
     for path, error in errors.items():
         print(f"ozone: {path}: {error}", file=sys.stderr)
-    if errors:
-        raise typer.Exit(1)
+    return 1 if errors else 0
 
 
-def _module_settings(
-    budget: int, policy: str, objective: str, seed: int, experimental: bool
-) -> Settings:
-    from ir_tools.llvm import TargetOptions
-
-    target = TargetOptions(relocation_model="module")
-    return _settings(budget, policy, objective, seed, experimental, target=target)
-
-
-@app.command()
-def demo(
-    budget: Budget = 20, policy: PolicyName = "coreset", jobs: Jobs = None, seed: Seed = 0
-) -> None:
-    """Shrink the example programs, run them before and after, show the table."""
+def _demo(options: Namespace) -> int:
+    """shrink the example programs, run them before and after, show the table"""
     from rich.console import Console
 
-    from agent.tune import demo as run_demo
+    from agent.tune import demo
 
-    settings = _module_settings(budget, policy, "size", seed, False)
-    if not run_demo(settings, jobs=jobs, console=Console()):
-        raise typer.Exit(1)
-
-
-@app.command(
-    context_settings={
-        "ignore_unknown_options": True,
-        "help_option_names": [],
-        "allow_extra_args": True,
-    },
-    add_help_option=False,
-)
-def cc(context: typer.Context) -> None:
-    """clang, with smaller objects: the arguments are clang's (same as ozone-cc)."""
-    from agent.cc import main as run
-
-    raise typer.Exit(run(context.args))
+    good = demo(_settings_for_clang(options), jobs=options.jobs, console=Console())
+    return 0 if good else 1
 
 
-@app.command()
-def report(
-    file: Annotated[Path, typer.Argument(help="what OZONE_REPORT named during the build")],
-    json: Json = None,
-) -> None:
-    """Sum up a build that was made with ozone-cc."""
+def _report(options: Namespace) -> None:
+    """sum up a build that was made with ozone-cc"""
     from rich.console import Console
 
-    from agent import report as reports
+    from agent import report
     from agent.output import write_file
 
-    rows = list(reports.read_report(file))
-    reports.show(rows, Console())
-    if json is not None:
-        write_file(json, reports.as_json(rows).encode())
+    rows = list(report.read_report(options.file))
+    report.show(rows, Console())
+    if options.json is not None:
+        write_file(options.json, report.as_json(rows).encode())
 
 
-@app.command()
-def harvest(
-    folder: Annotated[Path, typer.Argument(help="sources, builds and bitcode go here")],
-    role: Annotated[str, typer.Option(help="train or held-out")] = "train",
-    jobs: Jobs = None,
-) -> None:
-    """Download and build the Debian programs; keep the unoptimised bitcode of every object."""
+def _harvest(options: Namespace) -> None:
+    """download and build the Debian programs; keep the unoptimised bitcode of every object"""
     from agent.coreset import harvest_programs
 
-    for name, count in harvest_programs(folder, role, jobs):
+    for name, count in harvest_programs(options.folder, options.role, options.jobs):
         print(f"{name}: {count} modules", flush=True)
 
 
-@app.command()
-def coreset(
-    folder: Annotated[Path, typer.Argument(help="where `ozone harvest` put the bitcode")],
-    output: Annotated[Path, typer.Option("-o", help="the list to write")],
-    modules: Annotated[int, typer.Option(help="modules of each program, at most")] = 18,
-    rounds: Annotated[int, typer.Option(help="searches, each from the last one's coreset")] = 2,
-    search_budget: Annotated[int, typer.Option(help="candidates of each module's search")] = 70,
-    pool: Annotated[int, typer.Option(help="pipelines measured on all modules")] = 200,
-    size: Annotated[int, typer.Option(help="pipelines in the list")] = 30,
-    seed: Seed = 0,
-    jobs: Jobs = None,
-) -> None:
-    """Rebuild the coreset from harvested training programs (half an hour on two cores)."""
+def _coreset(options: Namespace) -> None:
+    """rebuild the coreset from harvested training programs (half an hour on two cores)"""
     from rich.console import Console
 
     from agent.coreset import Wishes, rebuild
 
-    wishes = Wishes(modules, rounds, search_budget, pool, size, seed, jobs)
-    rebuild(folder, output, wishes, Console(stderr=True))
+    wishes = Wishes(
+        options.modules,
+        options.rounds,
+        options.search_budget,
+        options.pool,
+        options.size,
+        options.seed,
+        options.jobs,
+    )
+    rebuild(options.folder, options.output, wishes, Console(stderr=True))
 
 
-def _run(arguments: Sequence[str]) -> int:
-    """Exit code of a command; expected errors become one line on stderr."""
-    try:
-        app(args=list(arguments), prog_name="ozone")
-    except OzoneError as error:
-        print(f"ozone: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except SystemExit as ending:
-        return ending.code if isinstance(ending.code, int) else 1
-    return 0
+def _cc(options: Namespace) -> None:
+    """clang, with smaller objects: the arguments are clang's (the same as ozone-cc)"""
+    raise AssertionError("`main` hands cc its arguments before they are parsed")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    return _run(sys.argv[1:] if arguments is None else arguments)
-
-
-def opt_main(arguments: Sequence[str] | None = None) -> int:
-    """`ozone-opt`: the same as `ozone opt`."""
-    return _run(["opt", *(sys.argv[1:] if arguments is None else arguments)])
+_COMMANDS: tuple[
+    tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int | None]], ...
+] = (
+    ("opt", _add_opt, _opt),
+    ("cc", lambda parser: None, _cc),
+    ("tune", _add_tune, _tune),
+    ("demo", _add_demo, _demo),
+    ("report", _add_report, _report),
+    ("harvest", _add_harvest, _harvest),
+    ("coreset", _add_coreset, _coreset),
+)
 
 
 if __name__ == "__main__":

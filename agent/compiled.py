@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ir_tools import clang
-from ir_tools.libllvm import loaded_version
+from ir_tools import clang, libllvm
 
 if TYPE_CHECKING:
     from envs.cache import Cache
@@ -43,7 +42,7 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
 
     Another LLVM or clang, or wishes that print differently, make another entry.
     """
-    about = json.dumps((repr(wishes), clang.identity(), loaded_version()))
+    about = json.dumps((repr(wishes), clang.identity(), libllvm.identity()))
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
     if stored is not None:

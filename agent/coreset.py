@@ -71,13 +71,13 @@ class Wishes:
     begins with the coreset of the one before.
     """
 
-    modules: int = 18  # of each program, at most
-    rounds: int = 2
-    search_budget: int = 70
-    pool: int = 200  # pipelines measured on all modules
-    size: int = 30
-    seed: int = 0
-    jobs: int | None = None
+    modules: int  # of each program, at most
+    rounds: int
+    search_budget: int
+    pool: int  # pipelines measured on all modules
+    size: int
+    seed: int
+    jobs: int | None
 
 
 def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> None:
@@ -90,7 +90,7 @@ def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> Non
         task = bar.add_task("choosing", total=steps * len(sources))
         chosen = choose_coreset(sources, wishes, default_path(), lambda _: bar.advance(task))
     head = (
-        f"# ozone coreset: {wishes}\n"
+        f"# made by `ozone coreset`: {wishes}\n"
         f"# {len(sources)} modules; above each pipeline, bytes of all their functions with it\n"
     )
     lines = (f"# {size:.0f}\n{pipeline}\n" for pipeline, size in chosen)

@@ -41,7 +41,7 @@ def independent(
 
 
 def _hosts(name: str, users: dict[str, tuple[str, ...]], inlined: set[str]) -> set[str]:
-    """The functions of the result that hold, or would hold, the code of `name` when it is inlined."""
+    """The functions of the result that hold the code of `name` when it is inlined."""
     hosts: set[str] = set()
     seen: set[str] = set()
     pending = list(users[name])

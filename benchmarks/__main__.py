@@ -24,6 +24,7 @@ from ir_tools.libllvm import loaded_version
 
 _ALWAYS = ("evaluation", "startup", "memory", "build")
 _BY_NAME = ("reduction", "survival", "identity")
+_WIDTH = 150  # of the table in a file or a pipe
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -44,7 +45,7 @@ def main(
         if name not in _ALWAYS + _BY_NAME:
             raise typer.BadParameter(f"no benchmark '{name}': {', '.join(_ALWAYS + _BY_NAME)}")
     folder.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(f"LLVM {loaded_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     if quick:
         console.print("--quick: a tenth of the repetitions; these figures are no measurements")

@@ -36,7 +36,7 @@ def run(options: Options) -> Result:
         clocks = [bench.repetition() for _ in range(options.times(_REPETITIONS))]
         figures += _figures(name, clocks)
         figures.append(bench.identity())
-        data[name] = [clock.seconds for clock in clocks]
+        data[name] = [clock.as_json() for clock in clocks]
     return Result(tuple(figures), data)
 
 

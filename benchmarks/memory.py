@@ -4,8 +4,8 @@ One worker evaluates random production pipelines, no two alike, on all functions
 turn, as a long `ozone tune` does. The growth is counted from the 10,000th evaluation on, when all
 caches are full.
 
-What is not covered: larger modules, targets other than the host's. A worker that crashes is replaced
-and begins anew: the figure then says so, and covers the last one only.
+What is not covered: larger modules, targets other than the host's. A worker that crashes is
+replaced and begins anew: the figure then says so, and covers the last one only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.policy import RandomPolicy
-from benchmarks.figures import Figure, Result
+from benchmarks.figures import Figure, Result, children
 from benchmarks.material import FunctionSource, Options, examples, functions
 from envs.evaluation import Job
 from envs.evaluator import Evaluator
@@ -37,7 +37,7 @@ def run(options: Options) -> Result:
         for done, batch in enumerate(_batches(functions(examples())), 1):
             evaluator.evaluate(batch)
             if done * _BATCH % (total // 50) == 0:
-                (worker,) = _children()
+                (worker,) = children()
                 series.append((done * _BATCH, _resident(worker), _resident(os.getpid())))
             if done * _BATCH >= total:
                 break
@@ -67,11 +67,6 @@ def _batches(sources: list[FunctionSource]) -> Iterator[list[Job]]:
                 Job(one.source, Plan(default=str(pipeline)), own_sections=True)
                 for pipeline in policy.propose(info, _BATCH)
             ]
-
-
-def _children() -> list[int]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return [int(pid) for task in tasks for pid in task.read_text().split()]
 
 
 def _resident(pid: int) -> float:

@@ -47,7 +47,7 @@ def run(options: Options) -> Result:
                 f"{_milliseconds(column(clocks, 'clang'))}",
             ),
         ),
-        [clock.seconds for clock in clocks],
+        [clock.as_json() for clock in clocks],
     )
 
 

@@ -7,9 +7,11 @@ pipelines. Everything above this file is Pythonic; nothing above it touches ctyp
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
+import sys
 
 from ir_tools.errors import LLVMNotFoundError
 
@@ -233,6 +235,27 @@ def loaded_version() -> str:
     if numbers[0].value != LLVM_MAJOR:
         raise LLVMNotFoundError(f"LLVM {LLVM_MAJOR} is needed, the library found is LLVM {text}")
     return text
+
+
+def identity() -> str:
+    """Changes when another LLVM is installed; the library is not loaded for it where it is found.
+
+    Loading costs more than all the rest of a compilation whose result is in the cache.
+    """
+    chosen = os.environ.get(_ENVIRONMENT_VARIABLE)
+    found = (os.path.join(folder, name) for folder in _folders() for name in _LIBRARY_NAMES)
+    for file in (chosen,) if chosen else found:
+        with contextlib.suppress(OSError):
+            status = os.stat(file)
+            return f"{file} {status.st_size} {status.st_mtime_ns}"
+    return loaded_version()
+
+
+def _folders() -> list[str]:
+    """Where the dynamic linker would look first, as far as that is cheap to know."""
+    named = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    multiarch = getattr(sys.implementation, "_multiarch", "")
+    return [*filter(None, named), f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib"]
 
 
 @functools.cache

@@ -267,6 +267,14 @@ class GlobalValue:
         initializer = self.initializer
         return _take_message(self._lib.LLVMPrintValueToString(initializer)) if initializer else ""
 
+    def _copy_properties(self, new: int) -> None:
+        """Give the declaration `new` what only a variable, or only a function, has."""
+        lib, old = self._lib, self.handle
+        if lib.LLVMIsAGlobalVariable(old):
+            lib.LLVMSetSection(new, lib.LLVMGetSection(old))
+            lib.LLVMSetAlignment(new, lib.LLVMGetAlignment(old))
+            lib.LLVMSetGlobalConstant(new, lib.LLVMIsGlobalConstant(old))
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
@@ -291,9 +299,10 @@ class Function(GlobalValue):
         )
         self._lib.LLVMAddAttributeAtIndex(self.handle, _FUNCTION_INDEX, attribute)
 
-    def _copy_attributes(self, new: int) -> None:
-        """Give the function with handle `new` this one's attributes and calling convention."""
+    def _copy_properties(self, new: int) -> None:
         lib, old = self._lib, self.handle
+        lib.LLVMSetSection(new, lib.LLVMGetSection(old))
+        lib.LLVMSetAlignment(new, lib.LLVMGetAlignment(old))
         lib.LLVMSetFunctionCallConv(new, lib.LLVMGetFunctionCallConv(old))
         for index in (*range(lib.LLVMCountParams(old) + 1), _FUNCTION_INDEX):
             attributes = (ctypes.c_void_p * lib.LLVMGetAttributeCountAtIndex(old, index))()
@@ -487,32 +496,24 @@ class Module:
         return Function(self, handle) if handle else None
 
     def declare_like(self, symbol: GlobalValue, name: str) -> GlobalValue:
-        """Add a declaration of a function or variable that is like a symbol of this context.
+        """Add an external declaration that is like a symbol of any module of this context.
 
-        Type, attributes, calling convention, section, alignment, constness and the like are the
-        symbol's; linkage is external, and what cannot be said of a declaration is left out. LLVM
-        adds a number to a name that is taken.
+        An alias or ifunc becomes a function or a variable. LLVM adds a number to a taken name.
+        Not copied: what belongs to definitions (comdat, metadata) and `dso_local`.
         """
         lib, old = self._lib, symbol.handle
         raw, value_type = name.encode(errors="surrogateescape"), symbol.value_type
-        space = lib.LLVMGetPointerAddressSpace(lib.LLVMTypeOf(old))
-        is_function = lib.LLVMGetTypeKind(value_type) == _FUNCTION_TYPE
         new: GlobalValue
-        if is_function:
+        if lib.LLVMGetTypeKind(value_type) == _FUNCTION_TYPE:
             new = Function(self, lib.LLVMAddFunction(self.handle, raw, value_type))
         else:
-            variable = lib.LLVMAddGlobalInAddressSpace(self.handle, value_type, raw, space)
-            new = GlobalValue(self, variable)
-            lib.LLVMSetThreadLocalMode(variable, lib.LLVMGetThreadLocalMode(old))
-        if isinstance(symbol, Function):
-            symbol._copy_attributes(new.handle)
-        elif lib.LLVMIsAGlobalVariable(old):
-            lib.LLVMSetGlobalConstant(new.handle, lib.LLVMIsGlobalConstant(old))
-        if isinstance(symbol, Function) or lib.LLVMIsAGlobalVariable(old):
-            lib.LLVMSetSection(new.handle, lib.LLVMGetSection(old))
-            lib.LLVMSetAlignment(new.handle, lib.LLVMGetAlignment(old))
+            space = lib.LLVMGetPointerAddressSpace(lib.LLVMTypeOf(old))
+            handle = lib.LLVMAddGlobalInAddressSpace(self.handle, value_type, raw, space)
+            new = GlobalValue(self, handle)
+            lib.LLVMSetThreadLocalMode(handle, lib.LLVMGetThreadLocalMode(old))
         lib.LLVMSetVisibility(new.handle, lib.LLVMGetVisibility(old))
         lib.LLVMSetUnnamedAddress(new.handle, lib.LLVMGetUnnamedAddress(old))
+        symbol._copy_properties(new.handle)
         return new
 
     @property

@@ -412,7 +412,8 @@ class _Merger:
             raise _refusal(symbol, "its address space differs")
         if match.moves and match.ours.handle in self._replaced:
             raise _refusal(symbol, "two parts define it")
-        self._replaced |= {match.ours.handle} if match.moves else set()
+        if match.moves:
+            self._replaced.add(match.ours.handle)
         return match
 
     def _match_function(self, function: Function, target: GlobalValue | None) -> _Match:
@@ -447,8 +448,8 @@ class _Merger:
         was_local, is_local = symbol.linkage.is_local, linkage.is_local
         if not is_local and symbol.name.startswith(_PREFIX):
             raise _refusal(symbol, "the module has no such symbol")
-        if is_local and not was_local and not library().LLVMGetUnnamedAddress(symbol.handle):
-            raise _refusal(symbol, "the module has no such constant, and its address matters")
+        if is_local and not was_local and not _can_be_private(symbol):
+            raise _refusal(symbol, "the module has no such constant, or its address matters")
         ours = self._merged.declare_like(symbol, original_name(symbol.name))
         ours.linkage = linkage
         if not is_local:
@@ -464,6 +465,14 @@ def _matters(symbol: GlobalValue) -> bool:
     """Passes leave declarations behind that nothing uses any more."""
     return bool(library().LLVMGetFirstUse(symbol.handle)) or not (
         symbol.is_declaration or symbol.linkage is Linkage.AVAILABLE_EXTERNALLY
+    )
+
+
+def _can_be_private(symbol: GlobalValue) -> bool:
+    """Whether it makes no difference to have a variable twice."""
+    lib = library()
+    return bool(
+        lib.LLVMIsGlobalConstant(symbol.handle) and lib.LLVMGetUnnamedAddress(symbol.handle)
     )
 
 

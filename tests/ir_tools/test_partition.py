@@ -39,7 +39,7 @@ PROGRAMS = {
         static int even(unsigned n) { return n == 0 || odd(n - 1); }
         static int odd(unsigned n) { return n != 0 && even(n - 1); }
         static unsigned fib(unsigned n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
-        static int unused_parameter(int n, int unused) { return n ? unused_parameter(n - 1, n) : 4; }
+        static int wasteful(int n, int unused) { return n ? wasteful(n - 1, n) : 4; }
         static int next_id(void) { static int id = 40; return ++id; }
         static int sum(int n, ...) {
           va_list list; int s = 0;
@@ -56,11 +56,11 @@ PROGRAMS = {
         int main(void) {
           struct wide w = widen((struct point){1, 2}, (struct wide){3, 4, 5});
           for (unsigned i = 0; i < 2; i++)
-            printf("%s %d %d\n", operations[i].name, operations[i].apply(7, next_id()), spans[i].high);
+            printf("%s %d\n", operations[i].name, operations[i].apply(spans[i].high, next_id()));
           current = current == mul ? add : mul;
           printf("%ld %ld %ld %d %u\n", w.a, w.b, w.c, even(10) + 2 * odd(7), fib(12));
           report("a literal");
-          return current(3, 4) + sum(3, 1, 2, 3) + inlined(2) + unused_parameter(2, 9);
+          return current(3, 4) + sum(3, 1, 2, 3) + inlined(2) + wasteful(2, 9);
         }
     """,
     "symbols.c": r"""
@@ -195,8 +195,14 @@ FREESTANDING = r"""
     }
     static struct node last = {"last", leaf, 0};
     static struct node first = {"first", walk, &last};
-    __attribute__((weak)) int scale(int x) { static const short by[] = {1, 10, 100}; return by[x % 3]; }
+    static const short factors[] = {1, 10, 100};
+    __attribute__((weak)) int scale(int x) { return factors[x % 3]; }
     inline __attribute__((always_inline)) static int clamp(int x) { return x < 0 ? 0 : x; }
+    struct complex { float real, imaginary; };
+    struct vector { float x, y; };
+    struct vector scaled(struct vector v, float by) { v.x *= by; v.y *= by; return v; }
+    struct complex conjugate(struct complex c) { c.imaginary = -c.imaginary; return c; }
+    float length(struct vector v) { v = scaled(v, 2); return v.x * v.x + v.y * v.y; }
     int entry(int depth) { return clamp(walk(&first, depth)) * scale(depth) + count; }
 """
 TARGETS = (
@@ -290,12 +296,12 @@ def test_extracts_put_back_as_they_are_give_the_same_object(
     before = str(module)
     parts = list(split(module, extractable(module)))
     assert emit(merge(module, parts)) == emit(module)
-    assert str(module) == before
     # Parts come back from workers as bitcode, in this context or in another.
     with Context() as other:
         for place in (context, other):
             returned = [place.parse(part.bitcode()) for part in parts]
             assert emit(merge(module, returned)) == emit(module)
+    assert str(module) == before
 
 
 @pytest.mark.parametrize("flags", [(), ("-g",)], ids=str)
@@ -335,8 +341,10 @@ def test_objects_of_other_targets_are_the_same(
     module = context.parse(bitcode(tmp_path / "free.c", *flags))
     parts = list(split(module, extractable(module)))
     assert emit(merge(module, parts)) == emit(module)
-    run_passes("function(sroa<modify-cfg>,simplifycfg)")(module)
-    assert object_sizes(emit(module)).size == object_sizes(emit(merge(module, parts))).size or parts
+    with Context() as other:
+        returned = [other.parse(part.bitcode()) for part in parts]
+        for _ in range(2):  # arm returns structs with names by value: types that must be matched
+            assert emit(merge(module, returned)) == emit(module)
 
 
 def test_a_part_defines_what_was_asked_for_under_the_same_symbols(
@@ -580,9 +588,10 @@ def test_only_defined_functions_can_be_extracted(context: Context, name: str) ->
 def test_a_taken_name_is_refused(context: Context) -> None:
     ir = "@a = internal global i32 1 @.ozone.a = global ptr @a define void @f() { ret void }"
     module = context.parse(HEADER + ir)
-    for attempt in (lambda: extract(module, ["f"]), lambda: merge(module, [])):
-        with pytest.raises(InvalidModuleError, match=r"'\.ozone\.a' is taken"):
-            attempt()
+    with pytest.raises(InvalidModuleError, match=r"'\.ozone\.a' is taken"):
+        extract(module, ["f"])
+    with pytest.raises(InvalidModuleError, match=r"'\.ozone\.a' is taken"):
+        merge(module, [])
 
 
 MERGED = """
@@ -617,6 +626,7 @@ MERGED = """
         ("(variable = .*) i32", r"\1 i64", "'variable': its type differs"),
         ("(constant = .*) i32 1", r"\1 i32 2", "'constant': .* its address matters"),
         (r"\.constant", ".lost", "'lost': .* its address matters"),
+        ("external (hidden) (global i32)", r"\1 unnamed_addr \2 7", "'variable': .* no such"),
         ("(aligned = .*)", r"\1, align 32", "'aligned': it is aligned to 32 bytes"),
         ("x86_64-linux", "aarch64-linux", "other target"),
     ],
