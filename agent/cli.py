@@ -6,6 +6,7 @@ start as fast.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -18,6 +19,7 @@ from ir_tools.errors import OzoneError
 
 if TYPE_CHECKING:
     from agent.optimise import Settings
+    from envs.evaluator import Evaluator
 
 _INTERRUPTED = 130  # what a shell reports for SIGINT
 _MIB = 1 << 20
@@ -186,9 +188,22 @@ def _settings_for_clang(options: Namespace) -> Settings:
 
 def _opt(options: Namespace) -> None:
     """optimise a module: like opt, but smaller than the baseline, or the same"""
+    from envs.cache import Cache, default_path
+    from envs.evaluator import Evaluator
+    from envs.pool import Limits
+
+    limits = Limits(options.memory * _MIB, options.timeout)
+    with (
+        contextlib.closing(Cache(default_path())) as cache,
+        Evaluator(options.jobs, cache, limits) as evaluator,
+    ):
+        evaluator.start()  # it loads LLVM while we load the rest
+        _run_opt(options, evaluator)
+
+
+def _run_opt(options: Namespace, evaluator: Evaluator) -> None:
     from agent.opt import Files, run
     from envs.evaluation import Artefact
-    from envs.pool import Limits
     from ir_tools.llvm import TargetOptions
 
     target = TargetOptions(
@@ -199,13 +214,9 @@ def _opt(options: Namespace) -> None:
     )
     baseline = {"baseline": options.passes} if options.passes is not None else {}
     artefact = Artefact.IR if options.text else Artefact.BITCODE
-    run(
-        Files(options.input, options.output, artefact, options.json),
-        _settings(options, target=target, **baseline),
-        jobs=options.jobs,
-        limits=Limits(options.memory * _MIB, options.timeout),
-        quiet=options.quiet,
-    )
+    files = Files(options.input, options.output, artefact, options.json)
+    settings = _settings(options, target=target, **baseline)
+    run(files, settings, evaluator, quiet=options.quiet)
 
 
 def _tune(options: Namespace) -> int:

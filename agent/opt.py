@@ -10,10 +10,8 @@ from pathlib import Path
 
 from agent.optimise import Outcome, Settings, optimise
 from agent.output import write_file
-from envs.cache import Cache, default_path
 from envs.evaluation import Artefact, Job, Source
 from envs.evaluator import Evaluator
-from envs.pool import Limits
 from ir_tools.errors import OzoneError
 
 _STANDARD = "-"
@@ -30,18 +28,13 @@ class Files:
     report: Path | None = None  # JSON of everything
 
 
-def run(files: Files, settings: Settings, *, jobs: int | None, limits: Limits, quiet: bool) -> None:
+def run(files: Files, settings: Settings, evaluator: Evaluator, *, quiet: bool) -> None:
     """Optimise one file. Raises OzoneError before anything is written."""
-    cache = Cache(default_path())
-    with Evaluator(jobs, cache, limits) as evaluator:
-        evaluator.start()
-        source = _read(files)
-        outcome = optimise(evaluator, source, settings)
-        for warning in outcome.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        job = Job(source, outcome.plan, settings.target)
-        _, data = evaluator.build(job, files.artefact)
-    cache.close()
+    source = _read(files)
+    outcome = optimise(evaluator, source, settings)
+    for warning in outcome.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    _, data = evaluator.build(Job(source, outcome.plan, settings.target), files.artefact)
     _write(files.output, data)
     if files.report is not None:
         write_file(files.report, json.dumps(report(outcome, settings), indent=2).encode())

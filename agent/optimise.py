@@ -13,15 +13,18 @@ import dataclasses
 import enum
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent import inlining
-from agent.policy import Policy, Proposals, make_policy
 from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
 from ir_tools.llvm import TargetOptions
 from ir_tools.passes import Trust
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
+
+if TYPE_CHECKING:
+    from agent.policy import Policy, Proposals
 
 # What crosses function borders comes first, for all plans of a module alike: facts about arguments,
 # results and globals, and attributes. How far functions are simplified for it is a choice: SROA,
@@ -120,9 +123,11 @@ def optimise(evaluator: Evaluator, source: Source, settings: Settings) -> Outcom
     if not baseline.ok:
         raise OzoneError(f"{source.name}: {baseline.status}: {baseline.message}")
     outcome = Outcome(plan, baseline, baseline, warnings=_warnings(source, info, settings))
-    policy = make_policy(settings.policy, settings.seed, settings.trust)
     if settings.budget <= 0 or settings.policy == "oz" or not info.functions:
         return outcome
+    from agent.policy import make_policy  # after the answers that need none
+
+    policy = make_policy(settings.policy, settings.seed, settings.trust)
     return Search(evaluator, source, info, settings).run(outcome, policy)
 
 

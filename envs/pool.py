@@ -27,11 +27,16 @@ _PACKAGES = str(Path(__file__).resolve().parent.parent)
 class Limits:
     """What one worker may use: bytes of address space, and CPU seconds for each request.
 
-    CPU time and not wall time, so that a busy machine does not change results.
+    CPU time and not wall time, so that a busy machine does not change results; more of it for each
+    MiB of the source, so that whole programs in one file are not given up.
     """
 
     memory_bytes: int = 4 << 30
     cpu_s: float = 30.0
+
+    def cpu_for(self, source: Source) -> float:
+        """CPU seconds for one request on a source."""
+        return self.cpu_s * (1 + len(source.data) / (1 << 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,7 @@ class WorkerHandle:
         }
         # -S: workers need the standard library and Ozone alone, and start faster without the rest;
         # -P: nothing in the user's folder may stand in for our packages.
-        argv = [sys.executable, "-S", "-P", "-m", "envs.worker"]
-        argv += [str(limits.memory_bytes), str(limits.cpu_s)]
+        argv = [sys.executable, "-S", "-P", "-m", "envs.worker", str(limits.memory_bytes)]
         try:
             self._process = start_tool(
                 argv, stdin=requests, stdout=replies, stderr=self._stderr, env=environment
@@ -86,7 +90,7 @@ class WorkerHandle:
         self._known: set[str] = set()
         self._function = ""
         self._request: Request | None = None
-        self._deadline = 0.0
+        self._cpu_s = self._deadline = 0.0
 
     @property
     def seconds_left(self) -> float:
@@ -95,10 +99,11 @@ class WorkerHandle:
     def send(self, request: Request) -> None:
         """Begin a request. The module's bytes travel only the first time."""
         self._request, self._function = request, ""
-        self._deadline = time.monotonic() + self._limits.cpu_s * _WALL_PER_CPU
+        self._cpu_s = self._limits.cpu_for(request.source)
+        self._deadline = time.monotonic() + self._cpu_s * _WALL_PER_CPU
         source = None if request.source.digest in self._known else request.source
         self._known.add(request.source.digest)
-        message = (request.kind, request.source.digest, source, request.arguments)
+        message = (request.kind, request.source.digest, source, request.arguments, self._cpu_s)
         with contextlib.suppress(BrokenPipeError):  # it died while idle: `receive` will find out
             wire.write(self._requests, message)
 
@@ -127,9 +132,7 @@ class WorkerHandle:
         """End a worker whose wall time is over."""
         self._process.kill()
         self._process.wait()
-        return Death(
-            Status.HANG, f"no answer in {self._limits.cpu_s * _WALL_PER_CPU:g} s", self._function
-        )
+        return Death(Status.HANG, f"no answer in {self._cpu_s * _WALL_PER_CPU:g} s", self._function)
 
     @property
     def _out_of_memory(self) -> str:
@@ -141,7 +144,7 @@ class WorkerHandle:
         self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
         text = self._stderr.read().decode(errors="replace")
         if code == -signal.SIGPROF:
-            status, message = Status.HANG, f"more than {self._limits.cpu_s:g} s of CPU time"
+            status, message = Status.HANG, f"more than {self._cpu_s:g} s of CPU time"
         elif code == -signal.SIGKILL or re.search("out of memory|bad_alloc|MemoryError", text):
             status, message = Status.OOM, self._out_of_memory
         else:

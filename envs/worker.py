@@ -1,6 +1,6 @@
 """A worker process: holds parsed modules and compiles plans, one request at a time.
 
-Run by `envs.evaluator` as `python -m envs.worker MEMORY_BYTES CPU_S`, with requests on stdin and
+Run by `envs.evaluator` as `python -m envs.worker MEMORY_BYTES`, with requests on stdin and
 replies on stdout. It may crash, hang or run out of memory on any request; its parent expects that.
 """
 
@@ -196,10 +196,10 @@ def _private_pipes() -> tuple[int, int]:
     return requests, replies
 
 
-def _serve(worker: Worker, requests: int, replies: int, cpu_s: float) -> None:
-    """Answer requests (kind, digest, source or None, arguments) until the parent is gone."""
+def _serve(worker: Worker, requests: int, replies: int) -> None:
+    """Answer requests (kind, digest, source or None, arguments, CPU s) until the parent is gone."""
     while True:
-        kind, digest, source, arguments = wire.read(requests)
+        kind, digest, source, arguments, cpu_s = wire.read(requests)
         signal.setitimer(signal.ITIMER_PROF, cpu_s)  # SIGPROF's default action ends the process
         try:
             if source is not None:
@@ -215,12 +215,11 @@ def _serve(worker: Worker, requests: int, replies: int, cpu_s: float) -> None:
 
 
 def main() -> None:
-    memory_bytes, cpu_s = int(sys.argv[1]), float(sys.argv[2])
     requests, replies = _private_pipes()
-    _limit(memory_bytes)
+    _limit(memory_bytes=int(sys.argv[1]))
     worker = Worker(lambda function: wire.write(replies, ("at", function)))
     with contextlib.suppress(EOFError, BrokenPipeError):
-        _serve(worker, requests, replies, cpu_s)
+        _serve(worker, requests, replies)
 
 
 if __name__ == "__main__":

@@ -239,6 +239,11 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 ALL = [*PROGRAMS, *(path.name for path in EXAMPLES)]
 
 
+def with_flags(*flags: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Every program as it is, and those that are made to be difficult with flags too."""
+    return [(name, ()) for name in ALL] + [(name, flags) for name in PROGRAMS]
+
+
 def target_of(module: Module) -> Target:
     return Target(TargetOptions(relocation_model="module"), module)
 
@@ -287,8 +292,9 @@ def symbol_table(data: bytes, folder: Path) -> list[str]:
 # --- whole programs ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("flags", [(), ("-fPIC", "-ffunction-sections", "-fcommon")], ids=str)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    ("name", "flags"), with_flags("-fPIC", "-ffunction-sections", "-fcommon"), ids=str
+)
 def test_extracts_put_back_as_they_are_give_the_same_object(
     context: Context, sources: dict[str, Path], name: str, flags: tuple[str, ...]
 ) -> None:
@@ -304,8 +310,7 @@ def test_extracts_put_back_as_they_are_give_the_same_object(
     assert str(module) == before
 
 
-@pytest.mark.parametrize("flags", [(), ("-g",)], ids=str)
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(("name", "flags"), with_flags("-g"), ids=str)
 def test_functions_optimised_alone_make_the_same_program(
     context: Context, sources: dict[str, Path], tmp_path: Path, name: str, flags: tuple[str, ...]
 ) -> None:
