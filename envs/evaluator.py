@@ -51,6 +51,7 @@ class Evaluator:
         self._cache = cache or Cache(None)
         self._limits = limits
         self._workers: list[WorkerHandle] = []
+        self._aborted = False
         self.compilations = 0  # jobs that were really run, repetitions included
         self.cache_hits = 0
         self.deaths: collections.Counter[Status] = collections.Counter()
@@ -90,7 +91,8 @@ class Evaluator:
                     attempts[index] = outcome
                 else:
                     results[index] = outcome
-                    self._cache.put_evaluation(keys[index], outcome)
+                    if _repeatable(outcome):
+                        self._cache.put_evaluation(keys[index], outcome)
                     del attempts[index]
         return [results[index] for index in range(len(jobs))]
 
@@ -145,12 +147,18 @@ class Evaluator:
         """Replies in order. A request's own OzoneError is raised after the others have ended."""
         replies: dict[int, Any] = {}
         pending = collections.deque(enumerate(requests))
-        with selectors.DefaultSelector() as selector:
-            busy: dict[int, WorkerHandle] = {}
-            while pending or busy:
-                self._feed(pending, busy, selector)
-                for index in self._collect(busy, selector, replies):
-                    del busy[index]
+        busy: dict[int, WorkerHandle] = {}
+        try:
+            with selectors.DefaultSelector() as selector:
+                while pending or busy:
+                    self._feed(pending, busy, selector)
+                    for index in self._collect(busy, selector, replies):
+                        del busy[index]
+                    if self._aborted:
+                        raise WorkerError("interrupted")
+        finally:  # who is still busy is so for a caller that has gone
+            for worker in busy.values():
+                self._retire(worker)
         for reply in replies.values():
             if isinstance(reply, OzoneError):
                 raise reply
@@ -194,9 +202,18 @@ class Evaluator:
             ended.append(index)
             if isinstance(reply, Death):
                 self.deaths[reply.status] += 1
-                self._workers.remove(worker)
-                worker.close()
+                self._retire(worker)
         return ended
+
+    def _retire(self, worker: WorkerHandle) -> None:
+        self._workers.remove(worker)
+        worker.close()
+
+    def abort(self) -> None:
+        """Make the batch under way, in whatever thread, end with WorkerError; for Ctrl-C."""
+        self._aborted = True
+        for worker in list(self._workers):
+            worker.kill()
 
     def close(self) -> None:
         """End every worker at once."""
@@ -213,6 +230,12 @@ class Evaluator:
         tb: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _repeatable(evaluation: Evaluation) -> bool:
+    """Whether it would be the same with other limits, on another day."""
+    statuses = {evaluation.status, *(failure.status for failure in evaluation.failures)}
+    return not statuses & {Status.HANG, Status.OOM}
 
 
 def _judge(reply: Any) -> tuple[Evaluation, str]:

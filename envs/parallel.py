@@ -47,6 +47,9 @@ def for_each(
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
         for evaluator, _ in opened.values():
+            evaluator.abort()  # where all work has ended, this ends idle workers only
+        executor.shutdown(wait=True)
+        for evaluator, _ in opened.values():
             evaluator.close()
 
 

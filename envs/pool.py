@@ -151,10 +151,14 @@ class WorkerHandle:
             status, message = Status.CRASH, _cause(code, text)
         return Death(status, message, self._function)
 
+    def kill(self) -> None:
+        """End the process, nothing else; safe from any thread."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the worker at once and free everything that it held."""
         os.close(self._requests)
-        self._process.kill()
+        self.kill()
         self._process.wait()
         os.close(self.replies)
         self._stderr.close()

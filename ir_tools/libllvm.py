@@ -114,7 +114,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMAppendExistingBasicBlock": (_VOID, (_PTR, _PTR)),
     "LLVMReplaceAllUsesWith": (_VOID, (_PTR, _PTR)),
     "LLVMAddFunction": (_PTR, (_PTR, _STR, _PTR)),
-    "LLVMDeleteFunction": (_VOID, (_PTR,)),
     "LLVMCountParams": (_UINT, (_PTR,)),
     "LLVMGetParam": (_PTR, (_PTR, _UINT)),
     "LLVMGetFunctionCallConv": (_UINT, (_PTR,)),
@@ -157,7 +156,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMGetSubtypes": (_VOID, (_PTR, _OUT_PTR)),
     "LLVMGetArrayLength2": (_U64, (_PTR,)),
     "LLVMIsPackedStruct": (_INT, (_PTR,)),
-    "LLVMIsFunctionVarArg": (_INT, (_PTR,)),
     "LLVMIsTypeAttribute": (_INT, (_PTR,)),
     "LLVMGetTypeAttributeValue": (_PTR, (_PTR,)),
     # passes
