@@ -2,10 +2,11 @@
 
 One evaluation is clone, passes, instruction count, object and sizes. Three ways take turns on each
 source: `Evaluator` with one worker and no cache, as a search drives it; a shell that runs `opt`,
-`llc` and `llvm-size` one after the other (which count no instructions); and, in this process, LLVM's
-clone, passes and code generation with nothing around them. A source's first evaluation includes
-sending and parsing it. A figure is the ratio of the times that all sources took together, in
-processor time (of parent and worker), which others on the machine do not lengthen, and by the wall.
+`llc` and `llvm-size` one after the other (which count no instructions); and, in this process,
+LLVM's clone, passes and code generation with nothing around them. A source's first evaluation
+includes sending and parsing it. A figure is the ratio of the times that all sources took together:
+in processor time (of parent and worker), which others on the machine hardly change, and by the
+wall.
 
 What is not measured: more than one worker, the cache, the start of a worker, crashes.
 """

@@ -50,16 +50,21 @@ class Cache:
         database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=OFF")  # a lost row costs a compilation, no more
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version != _SCHEMA_VERSION:
+        if not self._is_current(database):
             database.execute("BEGIN IMMEDIATE")
-            database.execute("DROP TABLE IF EXISTS results")
-            database.execute(
-                "CREATE TABLE results (key TEXT PRIMARY KEY, value BLOB, used REAL) WITHOUT ROWID"
-            )
-            database.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+            if not self._is_current(database):  # nobody was faster
+                database.execute("DROP TABLE IF EXISTS results")
+                database.execute(
+                    "CREATE TABLE results (key TEXT PRIMARY KEY, value BLOB, used REAL)"
+                )
+                database.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
             database.execute("COMMIT")
         return database
+
+    @staticmethod
+    def _is_current(database: sqlite3.Connection) -> bool:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        return bool(version == _SCHEMA_VERSION)
 
     def _get(self, key: str) -> bytes | None:
         if self._database is None:

@@ -93,8 +93,8 @@ class Worker:
         artefact: Artefact | None,
     ) -> tuple[Evaluation, bytes]:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
-        source = self._sources[digest]
-        target = self._target(source, options)
+        target = self._target(self._sources[digest], options)
+        source = self._retargeted(digest, options, target)
         self._progress("")
 
         def prepared(before: str) -> Module:
@@ -115,6 +115,19 @@ class Worker:
             image = module.emit_object(target)
         evaluation = _evaluation(counts, image, tables)
         return evaluation, image if artefact is Artefact.OBJECT else output
+
+    def _retargeted(self, digest: str, options: TargetOptions, target: Target) -> Module:
+        """The source, for the triple that the options name."""
+        source = self._sources[digest]
+        if not options.triple:
+            return source
+
+        def make() -> Module:
+            module = source.clone()
+            module.retarget(target)
+            return module
+
+        return _remember(self._prepared, (digest, options), make)
 
     def _verify(self, module: Module) -> None:
         try:
@@ -148,7 +161,7 @@ def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
 
 def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) -> Evaluation:
     sizes = object_sizes(image, list(counts))
-    functions = sizes.functions
+    symbols = sizes.symbols
     return Evaluation(
         Status.OK,
         instructions=sum(counts.values()),
@@ -157,7 +170,7 @@ def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) ->
         data=sizes.data,
         eh_frame=sizes.eh_frame,
         functions={
-            name: (functions.get(name, 0) + tables.get(name, 0), n) for name, n in counts.items()
+            name: (symbols.get(name, 0) + tables.get(name, 0), n) for name, n in counts.items()
         },
     )
 

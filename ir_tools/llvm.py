@@ -451,6 +451,14 @@ class Module:
         raw: bytes = self._lib.LLVMGetDataLayoutStr(self.handle)
         return raw.decode()
 
+    def retarget(self, target: Target) -> None:
+        """Take on the target's triple and data layout."""
+        lib = self._lib
+        lib.LLVMSetTarget(self.handle, target.triple.encode())
+        layout = lib.LLVMCreateTargetDataLayout(target.handle)
+        lib.LLVMSetModuleDataLayout(self.handle, layout)
+        lib.LLVMDisposeTargetData(layout)
+
     def flag(self, name: str) -> int | None:
         """The value of an integer module flag such as `PIC Level`; None when it is absent."""
         metadata = self._lib.LLVMGetModuleFlag(self.handle, name.encode(), len(name))

@@ -43,9 +43,9 @@ _WASM_TYPE = 14  # LLVMBinaryTypeWasm
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of an object by kind of section, and of each function.
+    """Bytes of an object by kind of section, and of each symbol that has some.
 
-    A function's bytes are its symbol's, and those of read-only data in a section of its own (jump
+    A function's bytes are its code's, and those of read-only data in a section of its own (jump
     tables, after `give_own_sections`). Mach-O and COFF symbols carry no size: there are none.
     """
 
@@ -53,7 +53,7 @@ class Sizes:
     rodata: int
     data: int
     eh_frame: int
-    functions: dict[str, int] = field(default_factory=dict)
+    symbols: dict[str, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -91,17 +91,17 @@ def object_sizes(data: bytes, names: Sequence[str] = ()) -> Sizes:
 def _read(binary: int, names: Sequence[str]) -> Sizes:
     totals = dict.fromkeys(("text", "rodata", "data", "eh_frame", "none"), 0)
     kind = library().LLVMBinaryGetType(binary)
-    functions = _symbol_sizes(binary) if kind in _ELF_TYPES else {}
+    symbols = _symbol_sizes(binary) if kind in _ELF_TYPES else {}
     if kind == _WASM_TYPE:
         bodies = _wasm_bodies(binary)
-        functions = dict(zip(names, bodies, strict=True)) if len(bodies) == len(names) else {}
+        symbols = dict(zip(names, bodies, strict=True)) if len(bodies) == len(names) else {}
     for name, size in _sections(binary):
         totals[section_kind(name)] += size
         owner = name.removeprefix(".rodata.")
-        if owner != name and owner in functions:
-            functions[owner] += size
+        if owner != name and owner in symbols:
+            symbols[owner] += size
     del totals["none"]
-    return Sizes(**totals, functions=functions)
+    return Sizes(**totals, symbols=symbols)
 
 
 def _sections(binary: int) -> Iterator[tuple[str, int]]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from envs.cache import Cache
-from envs.evaluation import Artefact, Evaluation, Failure, FunctionInfo, Job, Source, Status
+from envs.evaluation import Artefact, Evaluation, FunctionInfo, Job, Source, Status
 from envs.evaluator import Evaluator
 from envs.pool import Limits
 from ir_tools import plan as plans
@@ -233,15 +233,18 @@ def test_invalid_output_that_no_function_pipeline_made_is_a_status(tmp_path: Pat
 
 def test_a_hang_ends_at_the_limit_of_cpu_time_and_harms_no_other_job() -> None:
     long = long_function(3000)
+    message = re.compile(r"more than 0\.3\d* s of CPU time")  # large modules get a little more
     with Evaluator(2, limits=Limits(cpu_s=0.3)) as evaluator:
         jobs = [on(THREE), Job(long, Plan(before=f"function({ENDLESS})")), on(THREE, f1="gvn")]
         started = time.monotonic()
         before, hung, after = evaluator.evaluate(jobs)
         assert time.monotonic() - started < 10
-        assert (hung.status, hung.message) == (Status.HANG, "more than 0.3 s of CPU time")
+        assert hung.status is Status.HANG
+        assert message.fullmatch(hung.message)
         assert [before, after] == [measured_in_process(job) for job in (jobs[0], jobs[2])]
         (blamed,) = one(evaluator, on(long, long=ENDLESS)).failures
-        assert blamed == Failure("long", Status.HANG, "more than 0.3 s of CPU time")
+        assert (blamed.function, blamed.status) == ("long", Status.HANG)
+        assert message.fullmatch(blamed.message)
         assert evaluator.deaths == {Status.HANG: 2}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs import wire
@@ -44,6 +44,7 @@ def sent(*messages: Any) -> list[Any]:
     return received
 
 
+@settings(max_examples=50)
 @given(st.lists(VALUES, max_size=5))
 def test_messages_arrive_unchanged_and_in_order(messages: list[Any]) -> None:
     assert sent(*messages) == messages

@@ -1,0 +1,190 @@
+"""LLVM in process: what is read, run, refused and emitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ir_tools.errors import InvalidModuleError, ParseError, PipelineError, TargetError
+from ir_tools.libllvm import identity, loaded_version
+from ir_tools.llvm import Context, Linkage, Module, Target, TargetOptions
+from ir_tools.measure import object_sizes
+
+DATA = Path(__file__).parent / "data"
+TEXT = """
+source_filename = "text"
+target triple = "x86_64-pc-linux-gnu"
+@callbacks = constant [1 x ptr] [ptr @local]
+define internal i32 @local(i32 %x) minsize optsize {
+  %slot = alloca i32
+  store i32 %x, ptr %slot
+  %y = load i32, ptr %slot
+  ret i32 %y
+}
+define i32 @caller(i32 %x) noinline {
+  %y = call i32 @local(i32 %x)
+  %z = call i32 @local(i32 %y)
+  ret i32 %z
+}
+declare void @elsewhere()
+"""
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    with Context() as opened:
+        yield opened
+
+
+@pytest.fixture
+def module(context: Context) -> Module:
+    return context.parse(TEXT, "text")
+
+
+@pytest.fixture
+def target(module: Module) -> Iterator[Target]:
+    with Target(module=module) as opened:
+        yield opened
+
+
+def test_text_and_bitcode_are_the_same_module(context: Context, module: Module) -> None:
+    assert str(context.parse(module.bitcode(), "text")) == str(module)
+
+
+def test_bitcode_of_llvm_14_with_typed_pointers_is_read(context: Context) -> None:
+    old = context.parse((DATA / "llvm14.bc").read_bytes(), "old")
+    function = old.function("sum")
+    assert function is not None
+    assert function.instruction_count == 12
+    assert "ptr nocapture" in str(old) or "captures(none)" in str(old)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not readable|no code"),
+        (b"BC\xc0\xde rest", "not readable"),
+        (b"define i32 @f() { ret i33 0 }", "expected|type"),
+        (b"define void @f() { unheard of }", "expected"),
+    ],
+)
+def test_what_is_no_ir_is_refused_with_llvms_words(
+    context: Context, data: bytes, message: str
+) -> None:
+    if not data:  # an empty file is an empty module, as for opt
+        assert list(context.parse(data, "empty").functions()) == []
+        return
+    with pytest.raises(ParseError, match=message) as caught:
+        context.parse(data, "bad input")
+    assert "bad input" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_truncation_of_bitcode_is_refused(context: Context, module: Module) -> None:
+    bitcode = module.bitcode()
+    for length in range(4, len(bitcode) - 4, 97):
+        with pytest.raises((ParseError, InvalidModuleError)):
+            context.parse(bitcode[:length], "cut")
+
+
+def test_a_pipeline_runs_and_a_broken_one_leaves_llvms_message(
+    module: Module, target: Target
+) -> None:
+    with pytest.raises(PipelineError, match="unknown function pass 'srao'"):
+        module.run("function(srao)", target)
+    assert "alloca" in str(module)
+    module.run("function(sroa)", target)
+    assert "alloca" not in str(module)
+
+
+def test_a_function_pipeline_changes_one_function(module: Module, target: Target) -> None:
+    before = module.instruction_count
+    caller, local = module.function("caller"), module.function("local")
+    assert caller is not None
+    assert local is not None
+    caller.run("sroa", target)
+    assert module.instruction_count == before
+    local.run("function(sroa)", target)
+    assert module.instruction_count == before - 3
+
+
+def test_a_clone_is_another_module(module: Module, target: Target) -> None:
+    with module.clone() as copy:
+        copy.run("globaldce,function(sroa)", target)
+        assert str(copy) != str(module)
+
+
+def test_what_a_function_is_can_be_read_and_changed(module: Module) -> None:
+    local = module.function("local")
+    assert local is not None
+    assert local.linkage is Linkage.INTERNAL
+    assert local.has_attribute("minsize")
+    local.remove_attribute("minsize")
+    local.add_attribute("alwaysinline")
+    assert not local.has_attribute("minsize")
+    assert local.has_attribute("alwaysinline")
+    assert [user.name if user else None for user in local.users()].count("caller") == 2
+    assert None in local.users()  # the table of callbacks
+    assert module.function("nobody") is None
+    assert [f.name for f in module.defined_functions()] == ["local", "caller"]
+
+
+def test_an_invalid_module_is_refused(context: Context) -> None:
+    with pytest.raises((InvalidModuleError, ParseError), match=r"dominate|terminator|entry"):
+        context.parse("define i32 @f() { a: %x = add i32 %y, 1 %y = add i32 %x, 1 ret i32 %x }")
+
+
+def test_inline_assembly_that_does_not_assemble_is_an_error_not_an_exit(context: Context) -> None:
+    module = context.parse(
+        'target triple = "x86_64-pc-linux-gnu"\n'
+        'define void @f() { call void asm sideeffect "no such instruction", ""() ret void }'
+    )
+    with Target(module=module) as target, pytest.raises(InvalidModuleError, match="no code"):
+        module.emit_object(target)
+
+
+@pytest.mark.parametrize(
+    "triple",
+    [
+        "x86_64-pc-linux-gnu",
+        "i386-pc-linux-gnu",
+        "aarch64-linux-gnu",
+        "thumbv7m-none-eabi",
+        "riscv32-unknown-elf",
+        "avr",
+        "wasm32-unknown-unknown",
+        "arm64-apple-macos",
+        "mips-linux-gnu",
+        "powerpc64le-linux-gnu",
+    ],
+)
+def test_objects_come_out_for_many_targets(context: Context, triple: str) -> None:
+    module = context.parse("define i32 @f(i32 %x) { %y = mul i32 %x, %x ret i32 %y }")
+    with Target(TargetOptions(triple=triple)) as target:
+        module.retarget(target)
+        sizes = object_sizes(module.emit_object(target), ["f"])
+    assert sizes.text > 0
+    assert sizes.symbols.get("f", 1) <= sizes.text
+
+
+def test_assembly_names_the_function(module: Module, target: Target) -> None:
+    assert b"caller:" in module.emit_assembly(target)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (TargetOptions(triple="pdp11-dec-unix"), "pdp11|target"),
+        (TargetOptions(relocation_model="floating"), "one of default, static"),
+    ],
+)
+def test_a_target_that_llvm_lacks_is_refused(options: TargetOptions, message: str) -> None:
+    with pytest.raises(TargetError, match=message):
+        Target(options)
+
+
+def test_the_version_and_identity_are_known() -> None:
+    assert loaded_version().startswith("22.")
+    assert identity() == identity() != ""
