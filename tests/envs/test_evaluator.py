@@ -119,7 +119,7 @@ def _measure(module: Module, target: Target, own_sections: bool) -> Evaluation:
         data=sizes.data,
         eh_frame=sizes.eh_frame,
         functions={
-            name: (sizes.functions.get(name, 0) + tables.get(name, 0), count)
+            name: (sizes.symbols.get(name, 0) + tables.get(name, 0), count)
             for name, count in counts.items()
         },
     )

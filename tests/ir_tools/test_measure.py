@@ -19,20 +19,18 @@ target triple = "x86_64-pc-linux-gnu"
 @zeros = global [1000 x i8] zeroinitializer
 define i32 @small(i32 %x) { ret i32 %x }
 define void @jumps(i32 %x) {
-  switch i32 %x, label %out [ i32 0, label %a  i32 1, label %b  i32 2, label %c
-    i32 3, label %d  i32 4, label %e  i32 5, label %f  i32 6, label %g ]
-a: call void @one() br label %out
-b: call void @two() br label %out
-c: call void @three() br label %out
-d: call void @one() br label %b
-e: call void @two() br label %c
-f: call void @three() br label %a
-g: call void @two() br label %d
+  switch i32 %x, label %out [ i32 0, label %a  i32 1, label %b  i32 2, label %c  i32 3, label %d
+    i32 4, label %e  i32 5, label %f ]
+a: call void @first(i32 11) br label %out
+b: call void @second(i32 12) br label %out
+c: call void @first(i32 13) br label %a
+d: call void @second(i32 14) br label %a
+e: call void @first(i32 15) br label %b
+f: call void @second(i32 16) br label %c
 out: ret void
 }
-declare void @one()
-declare void @two()
-declare void @three()
+declare void @first(i32)
+declare void @second(i32)
 """
 
 
