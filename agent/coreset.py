@@ -184,7 +184,7 @@ def _greedy(table: Table, size: int) -> list[tuple[Pipeline, float]]:
     while pool and len(chosen) < size:
         gain = {text: _gain(text, complete, best) for text in pool}
         text = max(pool, key=gain.__getitem__)
-        if gain[text] <= 0:
+        if gain[text] <= 0 and chosen:
             break
         pool.remove(text)
         for key, costs in complete.items():

@@ -31,6 +31,7 @@ from ir_tools.process import run_tool
 _FUNCTIONS = 50
 _PIPELINES = 200
 _SAMPLE = 20
+_LEAST_INSTRUCTIONS = 5
 _TIMEOUT_S = 600.0
 _SHOWN = 20
 _EQUAL, _BOTH_FAIL = "equal", "fail in both"
@@ -43,7 +44,7 @@ Verdicts = collections.Counter[str]
 
 def run(options: Options) -> Result:
     """How many pairs are equal, fail on both sides, differ."""
-    functions = sample(options.bitcode, options.times(_FUNCTIONS), seed=1)
+    functions = sample(options.bitcode, options.times(_FUNCTIONS), _LEAST_INSTRUCTIONS, seed=1)
     pipelines = _pipelines(options.times(_PIPELINES))
     verdicts, different = Verdicts(), []
     with Evaluator(1) as evaluator, tempfile.TemporaryDirectory() as name:

@@ -18,7 +18,6 @@ from ir_tools.llvm import Context
 from ir_tools.partition import extractable, split
 
 _CFLAGS = ("-std=c11",)
-_LEAST_INSTRUCTIONS = 5  # functions below are declarations in disguise
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,17 @@ def functions(sources: Iterable[Source]) -> list[FunctionSource]:
                     found.append(
                         FunctionSource(Source(f"{source.name}:{name}", part.bitcode()), name, count)
                     )
-    return [one for one in found if one.instructions >= _LEAST_INSTRUCTIONS]
+    return found
 
 
-def sample(bitcode: Path | None, count: int, seed: int = 0) -> list[FunctionSource]:
-    """So many functions, drawn at random from all; all of them where there are fewer."""
+def sample(bitcode: Path | None, count: int, least: int, seed: int = 0) -> list[FunctionSource]:
+    """So many functions of `least` instructions or more, drawn at random; fewer where there are."""
     rng, sources = random.Random(seed), modules(bitcode)
     found: list[FunctionSource] = []
     rng.shuffle(sources)
     while sources and (bitcode is None or len(found) < 4 * count):
         try:
-            found += functions([sources.pop()])
+            found += [one for one in functions([sources.pop()]) if one.instructions >= least]
         except InvalidModuleError:  # what cannot be taken apart is no function to sample
             continue
     return rng.sample(found, min(count, len(found)))

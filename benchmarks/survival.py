@@ -1,8 +1,8 @@
 """Ten thousand random pipelines over all passes, experimental ones included, and what is left.
 
-200 functions, each in a module of its own, get 50 pipelines: half of function and loop passes, as
-the policy `random` draws them, half of passes of every scope. 40 whole modules get 25 more of every
-scope. Every crash, hang and memory exhaustion must end as a status of its own job; all others must
+200 functions of 30 instructions or more, each in a module of its own, get 50 pipelines: half of
+function and loop passes, as the policy `random` draws them, half of passes of every scope. 40 whole
+modules get 25 more of every scope. Every crash, hang and memory exhaustion must end as a status of its own job; all others must
 be measured. `-Oz` is measured on everything before and after: failures must change nothing else.
 
 With `--bitcode DIR` functions and modules are harvested ones. What is not covered: wrong code,
@@ -33,14 +33,15 @@ _MODULES = 40
 _PIPELINES_OF_MODULES = 25
 _LIMITS = Limits(cpu_s=10)
 _BATCH = 10  # sources
+_LEAST_INSTRUCTIONS, _LEAST_BYTES = 30, 10_000  # what is smaller seldom crashes anything
 _SURVIVABLE = (Status.CRASH, Status.HANG, Status.OOM)
-_PASS = re.compile(r'Running pass "([\w-]+)')
+_PASS = re.compile(r"Running pass [\"'](.+?)[\"'] on")
 
 
 def run(options: Options) -> Result:
     """What happened to every pipeline, by status and by the pass that was running."""
-    functions = sample(options.bitcode, options.times(_FUNCTIONS))
-    whole = modules(options.bitcode)
+    functions = sample(options.bitcode, options.times(_FUNCTIONS), _LEAST_INSTRUCTIONS)
+    whole = [one for one in modules(options.bitcode) if len(one.data) >= _LEAST_BYTES]
     whole = random.Random(0).sample(whole, min(options.times(_MODULES), len(whole)))
     with Evaluator(limits=_LIMITS) as evaluator:
         results = [

@@ -191,6 +191,7 @@ def test_borrowed_bodies_are_the_lenders(examples: dict[str, Source], shared: Ev
         (Plan(after="bogus"), "invalid", "unknown pass name 'bogus'"),
         (Plan(default="globaldce"), "ok", "unknown function pass 'globaldce'"),
         (Plan(before="trigger-crash-module"), "crash", 'SIGABRT: Running pass "trigger-crash-mod'),
+        (Plan(after="trigger-verifier-error"), "invalid", "invalid IR: Aliasee cannot be NULL"),
         (Plan(after="trigger-crash-module"), "crash", 'SIGABRT: Running pass "trigger-crash-mod'),
         (Plan(default="trigger-crash-function"), "ok", 'SIGABRT.*crash-function" on function "f'),
         (Plan(default="trigger-verifier-error"), "ok", "invalid IR: Terminator found in the mid"),
@@ -223,7 +224,7 @@ def test_invalid_output_that_no_function_pipeline_made_is_a_status(tmp_path: Pat
         from ir_tools.plan import Plan
         source = Source("x.ll", b"define void @f() { ret void }")
         with Evaluator(1) as evaluator:
-            print(evaluator.evaluate([Job(source, Plan(before="trigger-verifier-error"))]))
+            print(evaluator.evaluate([Job(source, Plan(before="function(trigger-verifier-error)"))]))
     """
     argv = [sys.executable, "-c", textwrap.dedent(script)]
     result = run_tool(argv, timeout_s=4, env=os.environ | {"PYTHONPATH": str(ROOT)})

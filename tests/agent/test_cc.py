@@ -1,0 +1,397 @@
+"""`ozone-cc` as a build meets it: clang's files, clang's words, smaller objects."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ir_tools.measure import object_sizes
+from ir_tools.process import ToolResult, run_tool
+
+ROOT = Path(__file__).resolve().parents[2]
+CC = (sys.executable, "-m", "agent.cc")
+
+FILES = {
+    "a.c": """
+        #include <stdio.h>
+        #include "a.h"
+        static int twice(int x) { return 2 * x; }
+        int sum(int n) { int s = 0; for (int i = 0; i < n; i++) s += twice(i) * n; return s; }
+        int pick(int n) {
+          switch (n) { case 0: return 3; case 1: return 9; case 2: return 27; case 3: return 81; }
+          return n < 0 ? -sum(-n) : sum(n);
+        }
+        int main(void) { printf("%d %d %d\\n", sum(LIMIT), pick(2), pick(-4)); return 0; }
+    """,
+    "a.h": "#define LIMIT 10",
+    "b.c": "int other(int x) { int y = x; for (int i = 0; i < 9; i++) y ^= y * i; return y; }",
+    "uses_b.c": "int other(int); int main(void) { return other(1) == 0; }",
+    "warns.c": "int f(void) { int unused; return 3; }",
+    "bad.c": "int f( { return 0; }",
+    "asm.S": ".globl three\nthree: movl $3, %eax\n ret\n.section .note.GNU-stack,\"\",@progbits\n",
+    "uses_asm.c": "int three(void); int main(void) { return three() - 3; }",
+    "frame.c": "void g(char *); void f(void) { char a[5000]; g(a); }",
+    "throws.cpp": """
+        #include <cstdio>
+        struct Noise { ~Noise() { std::puts("gone"); } };
+        static int parse(int x) { Noise n; if (x > 2) throw x * 3; return x; }
+        int main() {
+          int s = 0;
+          for (int i = 0; i < 5; i++) try { s += parse(i); } catch (int e) { s += e; }
+          std::printf("%d\\n", s);
+          return s == 24 ? 0 : 1;
+        }
+    """,
+    "args.txt": "-DX=1 -c",
+}
+
+
+@pytest.fixture
+def tree(clang: str, tmp_path: Path) -> Path:
+    """A folder of sources."""
+    return make_tree(tmp_path / "ours")
+
+
+def make_tree(folder: Path) -> Path:
+    folder.mkdir()
+    for name, text in FILES.items():
+        (folder / name).write_text(textwrap.dedent(text))
+    (folder / "c").mkdir()
+    return folder
+
+
+def cc(tree: Path, line: str, budget: int = 1, **env: str) -> ToolResult:
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "OZONE_BUDGET": str(budget)} | env
+    return run_tool([*CC, *line.split()], timeout_s=60, cwd=tree, env=variables)
+
+
+def size(path: Path) -> int:
+    return object_sizes(path.read_bytes()).size
+
+
+# --- what clang does, the wrapper does -------------------------------------------------------
+
+
+def marked(line: str, reason: str) -> Any:
+    return pytest.param(line, marks=pytest.mark.xfail(strict=True, reason=f"bug: {reason}"))
+
+
+SAME_AS_CLANG = (
+    "-c a.c",
+    "-c a.c -o x.o",
+    "-O2 -g -c a.c -MD -o x.o",
+    "-c a.c -MMD -MP -MF deps.d -MT some/target -o x.o",
+    "-c a.c b.c -MD",
+    "-S b.c",
+    "-S a.c -o x.s",
+    "-E a.c",
+    "-E a.c -MD -MF x.d -o a.i",
+    "-M a.c",
+    "-flto -c b.c",
+    "-c -emit-llvm b.c",
+    "-c @args.txt b.c",
+    "-x c -c b.c -o x.o",
+    "-Wall -c warns.c",
+    "-Wall -Werror -c warns.c",
+    "-c bad.c",
+    "-c nothere.c",
+    "-c a.c bad.c",
+    "-c b.c -o no/where.o",
+    "-c b.c -o x.o uses_b.c",
+    "-c b.c -fno-such-option",
+    "-c b.c -o /dev/null",
+    "-c asm.S",
+    "-fsyntax-only a.c",
+    "-c frame.c -Wframe-larger-than=100 -Werror",
+    "-std=c11 -Wall -Wextra -fPIC -ffunction-sections -fvisibility=hidden -DX -I. -c b.c",
+    "--version",
+    "",
+    marked("-c frame.c -Wframe-larger-than=100", "warnings of the code generator are lost"),
+    marked("-c a.c -MD -o ./x.o", "the target in the dependency file is x.o"),
+    marked("-S -MD b.c", "the target in the dependency file is b.s"),
+    marked("-c -MD -MFx.d a.c", "an attached file name is not seen: another file is written"),
+    marked("-c -Wp,-MD,x.d a.c", "the target in the dependency file is in a temporary folder"),
+    marked("-S -o - b.c", "writes a file called -"),
+    marked("-c b.c -Xclang -ast-dump", "a traceback: no bitcode comes out"),
+    marked("-g -gsplit-dwarf -c b.c", "the .dwo file is lost"),
+    marked("-fstack-usage -c b.c", "the .su file is lost"),
+    marked("--output=x.o -c b.c", "the output is b.o"),
+    marked("--compile b.c", "is linked as well"),
+    marked("-c uses_asm.c asm.S", "the front end is given both, and one -o"),
+)
+
+
+@pytest.mark.parametrize("line", SAME_AS_CLANG)
+def test_files_words_and_exit_codes_are_clangs(line: str, clang: str, tmp_path: Path) -> None:
+    ours, theirs = make_tree(tmp_path / "ours"), make_tree(tmp_path / "theirs")
+    result = cc(ours, line)
+    expected = run_tool([clang, "-Oz", *line.split()], timeout_s=30, cwd=theirs)
+    if not line:
+        expected = run_tool([clang], timeout_s=30, cwd=theirs)
+    assert result.stderr == expected.stderr
+    assert result.returncode == expected.returncode
+    names = {str(p.relative_to(theirs)) for p in theirs.rglob("*")}
+    assert {str(p.relative_to(ours)) for p in ours.rglob("*")} == names
+    if "-o -" in line:
+        assert b"other:" in result.stdout
+    elif "-ast-dump" not in line:  # with addresses
+        assert result.stdout == expected.stdout
+    for name in names:
+        if name.endswith((".d", ".i", ".bc")):
+            assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+        if name.endswith(".o") and "flto" not in line:
+            assert size(ours / name) <= size(theirs / name)
+
+
+def test_a_stale_object_of_a_file_that_no_longer_compiles_goes(tree: Path) -> None:
+    (tree / "bad.o").write_text("stale")
+    assert cc(tree, "-c bad.c").returncode == 1
+    if (tree / "bad.o").exists():
+        pytest.xfail("bug: clang removes it, and make would take it for finished")
+
+
+PROGRAMS = (
+    ("a.c -o prog", "90 27 -24"),
+    ("a.c b.c -g -O2 -o prog", "90 27 -24"),
+    ("-x c a.c -o prog", "90 27 -24"),
+    ("b.c uses_b.c -o prog", ""),
+    ("throws.cpp -lstdc++ -o prog", "gone\ngone\ngone\ngone\ngone\n24"),
+    ("-fPIE -pie a.c -o prog", "90 27 -24"),
+    ("-static a.c -o prog", "90 27 -24"),
+)
+
+
+@pytest.mark.parametrize(("line", "output"), PROGRAMS)
+def test_compiling_and_linking_makes_a_program_that_runs(
+    line: str, output: str, tree: Path
+) -> None:
+    cc(tree, line).check()
+    result = run_tool([str(tree / "prog")], timeout_s=10).check()
+    assert result.stdout.decode().strip() == output
+    assert not list(tree.glob("*.o"))
+
+
+LINKS = (
+    "-Wall -Werror a.c -lm -Wl,--gc-sections -o prog",
+    "-Werror -shared -fPIC b.c -o libb.so",
+    "uses_asm.c asm.S -o prog",
+    "-xc a.c -o prog",
+    "-MD a.c -o prog",
+)
+
+
+@pytest.mark.parametrize("line", LINKS)
+@pytest.mark.xfail(strict=True, reason="bug: see the names of the tests in test_driver.py")
+def test_one_step_builds_are_quiet_and_leave_clangs_files(
+    line: str, clang: str, tmp_path: Path
+) -> None:
+    ours, theirs = make_tree(tmp_path / "ours"), make_tree(tmp_path / "theirs")
+    run_tool([clang, "-Oz", *line.split()], timeout_s=30, cwd=theirs).check()
+    assert cc(ours, line).check().stderr == b""
+    assert {p.name for p in ours.iterdir()} == {p.name for p in theirs.iterdir()}
+
+
+def test_objects_link_into_a_program_that_runs(tree: Path, clang: str) -> None:
+    cc(tree, "-c throws.cpp -g -o t.o", budget=4).check()
+    run_tool([clang, "t.o", "-lstdc++", "-o", "t"], timeout_s=30, cwd=tree).check()
+    assert run_tool([str(tree / "t")], timeout_s=10).check().stdout.endswith(b"24\n")
+
+
+def test_debug_information_is_kept(tree: Path, clang: str) -> None:
+    cc(tree, "-g -c a.c", budget=3).check()
+    found = run_tool(["llvm-dwarfdump-22", "--name=pick", "a.o"], timeout_s=20, cwd=tree)
+    assert b"DW_TAG_subprogram" in found.stdout
+    assert b"a.c" in found.stdout
+    verified = run_tool(["llvm-dwarfdump-22", "--verify", "a.o"], timeout_s=20, cwd=tree)
+    assert b"No errors." in verified.stdout
+
+
+def test_objects_of_real_programs_are_never_larger(clang: str, tmp_path: Path) -> None:
+    smaller = 0
+    for source in sorted((ROOT / "anghabench" / "examples").glob("*.c"))[::3]:
+        ours, theirs = tmp_path / f"{source.stem}.o", tmp_path / f"{source.stem}-oz.o"
+        cc(tmp_path, f"-c {source} -o {ours}", budget=3).check()
+        run_tool([clang, "-Oz", "-c", str(source), "-o", str(theirs)], timeout_s=30).check()
+        assert size(ours) <= size(theirs)
+        smaller += size(ours) < size(theirs)
+    assert smaller
+
+
+@pytest.mark.parametrize("flags", ["-O0", "-flto -O2", "-fsanitize=undefined", "-Og -g"])
+def test_what_is_not_ours_is_clangs_to_the_byte(flags: str, tree: Path, clang: str) -> None:
+    cc(tree, f"{flags} -c a.c -o ours.o").check()
+    run_tool([clang, *flags.split(), "-c", "a.c", "-o", "ours2.o"], timeout_s=30, cwd=tree).check()
+    assert (tree / "ours.o").read_bytes() == (tree / "ours2.o").read_bytes()
+
+
+def test_a_folder_called_c_changes_nothing(tree: Path) -> None:
+    cc(tree, "-c a.c -o plain.o").check()
+    cc(tree, "-c a.c -I c -o folder.o").check()
+    if size(tree / "folder.o") > size(tree / "plain.o"):
+        pytest.xfail("bug: `-I c` becomes `-I -Oz`: the object is larger than -Oz's")
+    assert (tree / "plain.o").read_bytes() == (tree / "folder.o").read_bytes()
+
+
+# --- the environment -------------------------------------------------------------------------
+
+
+def test_an_unknown_variable_is_refused(tree: Path) -> None:
+    result = cc(tree, "-c a.c", OZONE_BUDGE="3")
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"ozone-cc: error: unknown variable OZONE_BUDGE: known are ")
+    assert not (tree / "a.o").exists()
+
+
+def test_a_budget_that_is_no_number_is_refused(tree: Path) -> None:
+    result = cc(tree, "-c a.c", OZONE_BUDGET="many")
+    assert (result.returncode, result.stderr) == (
+        1, b"ozone-cc: error: OZONE_BUDGET=many is not a whole number\n",
+    )  # fmt: skip
+
+
+def test_a_missing_clang_is_one_line(tree: Path) -> None:
+    result = cc(tree, "-c a.c", OZONE_CLANG="/no/clang")
+    assert result.returncode == 1
+    assert result.stderr.startswith(b"ozone-cc: error: /no/clang")
+    assert result.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("env", [{"OZONE_LIBLLVM": "/nonexistent"}, {"OZONE_POLICY": "best"}])
+def test_without_an_optimiser_the_object_is_clangs_and_a_warning_says_so(
+    env: dict[str, str], tree: Path, clang: str
+) -> None:
+    result = cc(tree, "-c a.c -MD", **env).check()
+    assert result.stderr.startswith(b"ozone-cc: warning: a.c: ")
+    assert result.stderr.endswith(b"; the object is clang -Oz's\n")
+    assert result.stderr.count(b"\n") == 1
+    run_tool([clang, "-Oz", "-c", "a.c", "-o", "oz.o"], timeout_s=30, cwd=tree).check()
+    assert (tree / "a.o").read_bytes() == (tree / "oz.o").read_bytes()
+    assert (tree / "a.d").exists()
+
+
+@pytest.mark.parametrize("env", [{"OZONE_LIBLLVM": "/nonexistent"}, {"OZONE_BUDGET": "0"}])
+@pytest.mark.xfail(strict=True, reason="bug: the front end runs twice, and its warnings come twice")
+def test_warnings_are_printed_once_even_then(env: dict[str, str], tree: Path) -> None:
+    assert cc(tree, "-Wall -c warns.c", **env).check().stderr.count(b"[-Wunused-variable]") == 1
+
+
+def test_the_budget_0_is_plain_oz(tree: Path, clang: str) -> None:
+    cc(tree, "-c a.c -o ours.o", budget=0).check()
+    run_tool([clang, "-Oz", "-c", "a.c", "-o", "oz.o"], timeout_s=30, cwd=tree).check()
+    assert (tree / "ours.o").read_bytes() == (tree / "oz.o").read_bytes()
+
+
+def test_the_bitcode_of_every_object_is_harvested(tree: Path) -> None:
+    cc(tree, "-c a.c b.c", budget=0, OZONE_HARVEST=str(tree / "kept" / "here")).check()
+    kept = sorted((tree / "kept" / "here").iterdir())
+    assert [path.name.partition("-")[0] for path in kept] == ["a", "b"]
+    assert all(path.read_bytes()[:2] == b"BC" for path in kept)
+
+
+@pytest.mark.parametrize("name", ["OZONE_REPORT", "OZONE_HARVEST"])
+@pytest.mark.xfail(strict=True, reason="bug: a traceback")
+def test_a_record_that_cannot_be_written_is_one_line(name: str, tree: Path) -> None:
+    result = cc(tree, "-c b.c", **{name: "/proc/nothing/here"})
+    assert result.stderr.startswith(b"ozone-cc: ")
+    assert result.stderr.count(b"\n") == 1
+
+
+def test_a_second_run_is_from_the_cache_and_has_the_same_bytes(tree: Path) -> None:
+    report = tree / "report.jsonl"
+    outputs = []
+    for flags in ("-c", "-c", "-g0 -c", "-c -DUNUSED"):
+        cc(tree, f"{flags} a.c", budget=2, OZONE_REPORT=str(report)).check()
+        outputs.append((tree / "a.o").read_bytes())
+    records = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [record["from_cache"] for record in records][:2] == [False, True]
+    assert len(set(outputs)) == 1
+    for record in records:
+        assert (record["source"], record["output"]) == ("a.c", str(tree / "a.o"))
+        assert record["ours"]["size"] == size(tree / "a.o") < record["baseline"]["size"]
+        assert record["candidates"] == 2
+
+
+def test_the_output_depends_on_what_was_asked_for(tree: Path) -> None:
+    contents = set()
+    for flags in ("-c a.c", "-c a.c -fPIC", "-c a.c -g", "-c a.c -DLIMIT2 -ffunction-sections"):
+        cc(tree, f"{flags} -o x.o").check()
+        contents.add((tree / "x.o").read_bytes())
+    assert len(contents) == 4
+    cc(tree, "-S a.c -o x.s").check()
+    assert b"pick:" in (tree / "x.s").read_bytes()
+
+
+def test_parallel_compilers_share_a_cache_and_agree(tree: Path, tmp_path: Path) -> None:
+    results: dict[str, ToolResult] = {}
+
+    def compile_one(name: str) -> None:
+        results[name] = cc(tree, f"-c a.c -o {name}.o", budget=3)
+
+    threads = [threading.Thread(target=compile_one, args=(name,)) for name in "pqrs"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {(result.returncode, result.stderr) for result in results.values()} == {(0, b"")}
+    assert len({(tree / f"{name}.o").read_bytes() for name in "pqrs"}) == 1
+    shutil.rmtree(tmp_path / "cache")
+    compile_one("alone")
+    assert (tree / "alone.o").read_bytes() == (tree / "p.o").read_bytes()
+
+
+@pytest.mark.parametrize("cache", ["", "/proc/no.sqlite", "/dev/full"])
+def test_no_cache_is_no_trouble(cache: str, tree: Path) -> None:
+    assert cc(tree, "-c b.c", OZONE_CACHE=cache).check().stderr == b""
+
+
+def test_a_build_with_make_works(tree: Path) -> None:
+    (tree / "Makefile").write_text(
+        "CFLAGS = -O2 -MMD\n"
+        "all: prog libother.a\n"
+        "\t./prog\n"
+        "prog: a.o\n\t$(CC) $(LDFLAGS) $^ -o $@ -lm\n"
+        "libother.a: b.o\n\tar rcs $@ $^\n"
+        "-include a.d b.d\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OZONE_BUDGET": "1"}
+    argv = ["make", "-j2", f"CC={' '.join(CC)}"]
+    first = run_tool(argv, timeout_s=60, cwd=tree, env=env).check()
+    assert b"90 27 -24" in first.stdout
+    again = run_tool([*argv, "-s"], timeout_s=60, cwd=tree, env=env).check()
+    assert again.stdout == b"90 27 -24\n"
+    (tree / "a.h").write_text("#define LIMIT 20")
+    assert b"380 27 -24" in run_tool(argv, timeout_s=60, cwd=tree, env=env).check().stdout
+
+
+def test_ctrl_c_leaves_no_process_and_no_object(tree: Path, request: Any) -> None:
+    mark = request.getfixturevalue("marked")
+    source = ROOT / "anghabench" / "examples" / "json.c"
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(cc(tree, f"-c {source} -o x.o", budget=500))
+    )
+    thread.start()
+    mark.wait_for("envs.worker")
+    (compiler,) = mark.pids("-m agent.cc")
+    os.kill(compiler, 2)
+    thread.join()
+    assert results[0].returncode == 130
+    mark.wait_until_gone()
+    assert not (tree / "x.o").exists()
+
+
+def test_ozone_cc_is_the_same_command(tree: Path, run_module: Any) -> None:
+    cc(tree, "-c b.c -o ours.o").check()
+    argv = ["cc", "-c", tree / "b.c", "-o", tree / "theirs.o"]
+    run_module("agent.cli", *argv, OZONE_BUDGET="1").check()
+    assert size(tree / "ours.o") == size(tree / "theirs.o")
+    shown = run_module("agent.cli", "cc", "--version").check().stdout
+    assert b"clang version 22" in shown
