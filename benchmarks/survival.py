@@ -2,8 +2,9 @@
 
 200 functions of 30 instructions or more, each in a module of its own, get 50 pipelines: half of
 function and loop passes, as the policy `random` draws them, half of passes of every scope. 40 whole
-modules get 25 more of every scope. Every crash, hang and memory exhaustion must end as a status of its own job; all others must
-be measured. `-Oz` is measured on everything before and after: failures must change nothing else.
+modules get 25 more of every scope. Every crash, hang and memory exhaustion must end as a status of
+its own job; all others must be measured. `-Oz` is measured on everything before and after: failures
+must change nothing else.
 
 With `--bitcode DIR` functions and modules are harvested ones. What is not covered: wrong code,
 which is the verifier's business, and whole programs.

@@ -1,4 +1,4 @@
-"""What all tests share: an environment that is not the user's, C to IR, and who is still running."""
+"""What all tests share: an environment that is not the user's, C to IR, who is still running."""
 
 from __future__ import annotations
 

@@ -35,15 +35,16 @@ COMPILES = {  # command line: (sources, kind, output, code generation)
     "-DHAVE_CONFIG_H -I. -I.. -MT a.lo -MD -MP -MF .deps/a.Tpo -c ../a.c -fPIC -DPIC -o .libs/a.o":
         ("../a.c", "-c", ".libs/a.o", "-DHAVE_CONFIG_H -I. -I.. -fPIC -DPIC"),
     # cmake, with make and ninja
-    "-DNDEBUG -I/src/include -isystem /opt/include -O3 -DNDEBUG -std=gnu11 -MD"
-    " -MT CMakeFiles/x.dir/a.c.o -MF CMakeFiles/x.dir/a.c.o.d -o CMakeFiles/x.dir/a.c.o -c /src/a.c":
+    "-DNDEBUG -I/src/include -isystem /opt/include -O3 -DNDEBUG -std=gnu11 -MD -MT"
+    " CMakeFiles/x.dir/a.c.o -MF CMakeFiles/x.dir/a.c.o.d -o CMakeFiles/x.dir/a.c.o -c /src/a.c":
         ("/src/a.c", "-c", "CMakeFiles/x.dir/a.c.o", None),
     # lua
     "-std=gnu99 -O2 -Wall -Wextra -DLUA_COMPAT_5_3 -DLUA_USE_LINUX -c -o lapi.o lapi.c":
         ("lapi.c", "-c", "lapi.o", "-std=gnu99 -Wall -Wextra -DLUA_COMPAT_5_3 -DLUA_USE_LINUX"),
     # musl
-    "-std=c99 -nostdinc -ffreestanding -D_XOPEN_SOURCE=700 -I./arch/x86_64 -Iobj/src/internal -include vis.h"
-    " -Os -pipe -fno-unwind-tables -ffunction-sections -fPIC -c -o obj/src/exit/exit.lo src/exit/exit.c":
+    "-std=c99 -nostdinc -ffreestanding -D_XOPEN_SOURCE=700 -I./arch/x86_64 -include vis.h -Os"
+    " -pipe -fno-unwind-tables -ffunction-sections -fPIC -c -o obj/src/exit/exit.lo"
+    " src/exit/exit.c":
         ("src/exit/exit.c", "-c", "obj/src/exit/exit.lo", None),
     # zlib
     "-O3 -fPIC -D_LARGEFILE64_SOURCE=1 -DHAVE_HIDDEN -c -o objs/adler32.o adler32.c":

@@ -323,7 +323,7 @@ def test_wrong_usage_is_said_in_the_last_line(
 )
 @pytest.mark.xfail(strict=True, reason="bug: see the ids")
 def test_more_bad_options_are_one_line(arguments: list[str], opt: Any, bitcode: Path) -> None:
-    check_refused(opt("in.bc", "-o", "out.bc", *arguments, timeout_s=5))
+    check_refused(opt("in.bc", "-o", "out.bc", *arguments, timeout_s=3))
 
 
 OUTPUTS = {

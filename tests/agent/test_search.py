@@ -9,11 +9,10 @@ import pytest
 
 from agent.policy import atoms, random_pipeline
 from agent.search import SearchPolicy
-from envs.evaluation import Evaluation, FunctionInfo, Job, Source
+from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
 from ir_tools.passes import Pass
 from ir_tools.pipeline import Pipeline
-from ir_tools.plan import Plan
 
 Cost = Callable[[Pipeline], float | None]
 
@@ -119,18 +118,3 @@ def test_equal_results_are_accepted_so_that_useless_passes_disappear(info: Funct
     assert all(cost == 0 for _, cost in tried[:1])
     shortest = min(len(p.atoms()) for p, cost in tried if cost == 0)
     assert shortest < len(HIDDEN[0].atoms())
-
-
-def test_a_search_on_a_real_function_beats_its_seeds(examples: dict[str, Source]) -> None:
-    source = examples["btree"]
-    with Evaluator(1) as evaluator:
-        function = max(evaluator.inspect(source).functions, key=lambda f: f.instructions)
-
-        def cost(pipeline: Pipeline) -> float | None:
-            job = Job(source, Plan(functions=((function.name, str(pipeline)),)))
-            measured: Evaluation = evaluator.evaluate([job])[0]
-            return measured.functions.get(function.name, (None, 0))[0]
-
-        tried = searched(cost, function, 40)
-    at_seeds = min(cost for _, cost in tried[:12] if cost is not None)
-    assert min(cost for _, cost in tried if cost is not None) < at_seeds
