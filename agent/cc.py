@@ -21,6 +21,7 @@ from pathlib import Path
 
 from agent.compiled import Compiled, remember
 from agent.driver import Invocation, understand
+from agent.names import OBJECTIVES, POLICIES
 from agent.output import write_file
 from envs.cache import Cache, default_path
 from ir_tools import clang
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         invocation = understand(arguments)
         if invocation is None:
             return clang.exec_clang(arguments)
+        if options.budget <= 0 and not options.harvest:
+            return clang.exec_clang([*arguments, "-Oz"])  # of several levels the last one counts
         if invocation.kind:
             return _compile_all(invocation, options)
         return _compile_and_link(invocation, options)
@@ -85,10 +88,16 @@ def _options(environment: Mapping[str, str]) -> _Options:
         except ValueError:
             raise OzoneError(f"{name}={text} is not a whole number") from None
 
+    def choice(name: str, default: str, known: Sequence[str]) -> str:
+        chosen = environment.get(name) or default
+        if chosen not in known:
+            raise OzoneError(f"{name}={chosen} is unknown: one of {', '.join(known)}")
+        return chosen
+
     return _Options(
         number("OZONE_BUDGET", 10),
-        environment.get("OZONE_POLICY") or "coreset",
-        environment.get("OZONE_OBJECTIVE") or "size",
+        choice("OZONE_POLICY", "coreset", POLICIES),
+        choice("OZONE_OBJECTIVE", "size", OBJECTIVES),
         number("OZONE_SEED", 0),
         environment.get("OZONE_REPORT"),
         environment.get("OZONE_HARVEST"),
@@ -168,7 +177,7 @@ def _make(
     settings = Settings(
         budget=options.budget,
         policy=options.policy,
-        objective=Objective.named(options.objective),
+        objective=Objective(options.objective),
         seed=options.seed,
         target=TargetOptions(relocation_model="module"),
     )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.names import OBJECTIVES, POLICIES
 from ir_tools.errors import OzoneError
 
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ def _add_search(parser: ArgumentParser, budget: int = 10) -> None:
     add(
         "--policy",
         default="coreset",
-        choices=("oz", "random", "coreset", "search"),
+        choices=POLICIES,
         help="who proposes pipelines (default coreset)",
     )
     add(
         "--objective",
         default="size",
-        choices=("size", "text", "instructions"),
+        choices=OBJECTIVES,
         help="what to make smaller (default size: bytes in flash)",
     )
     add("--seed", type=int, default=0, metavar="N", help="of the random choices (default 0)")

@@ -59,13 +59,6 @@ class Objective(enum.StrEnum):
     TEXT = "text"
     INSTRUCTIONS = "instructions"
 
-    @classmethod
-    def named(cls, name: str) -> Objective:
-        """Raises OzoneError for an unknown one."""
-        if name not in list(cls):
-            raise OzoneError(f"unknown objective '{name}': one of {', '.join(cls)}")
-        return cls(name)
-
     def of(self, evaluation: Evaluation) -> int:
         return int(getattr(evaluation, self.value))
 

@@ -47,12 +47,11 @@ def run(options: Options) -> Result:
     functions = sample(options.bitcode, options.times(_FUNCTIONS), _LEAST_INSTRUCTIONS, seed=1)
     pipelines = _pipelines(options.times(_PIPELINES))
     verdicts, different = Verdicts(), []
-    with Evaluator(1) as evaluator, tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name:
         for number, one in enumerate(functions):
             path = Path(name, f"{number}.bc")
             path.write_bytes(one.source.data)
-            for pipeline, theirs in zip(pipelines, _by_opt(path, pipelines), strict=True):
-                verdict = _compare(theirs, _by_evaluator(evaluator, path, pipeline))
+            for pipeline, verdict in zip(pipelines, _compare_all(path, pipelines), strict=True):
                 verdicts[verdict] += 1
                 if verdict in _BAD:
                     different.append((one.source.name, pipeline, verdict))
@@ -74,6 +73,13 @@ def _pipelines(count: int) -> list[str]:
     rng = random.Random(0)
     passes = tuple(variant for row in catalogue() for variant in row.variants)
     return [str(random_pipeline(rng, passes)) for _ in range(count)]
+
+
+def _compare_all(path: Path, pipelines: Sequence[str]) -> Iterator[str]:
+    """A verdict for each pipeline. The worker sees one module only, as in `ozone opt`."""
+    with Evaluator(1) as evaluator:
+        for pipeline, theirs in zip(pipelines, _by_opt(path, pipelines), strict=True):
+            yield _compare(theirs, _by_evaluator(evaluator, path, pipeline))
 
 
 def _compare(theirs: bytes | None, ours: bytes | None) -> str:

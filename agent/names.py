@@ -1,0 +1,4 @@
+"""Names that users may choose from, for command lines that must not load what they stand for."""
+
+POLICIES = ("oz", "random", "coreset", "search")
+OBJECTIVES = ("size", "text", "instructions")
