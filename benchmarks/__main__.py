@@ -7,14 +7,13 @@ are ratios all the same: what is compared took turns.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
 from benchmarks.figures import Figure, Result, show
@@ -28,22 +27,31 @@ _WIDTH = 150  # of the table in a file or a pipe
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-def main(
-    names: Annotated[list[str] | None, typer.Argument(help=", ".join(_ALWAYS + _BY_NAME))] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="a tenth of the repetitions")] = False,
-    folder: Annotated[
-        Path, typer.Option(help="sources, builds and caches; reused by the next run")
-    ] = _ROOT / "out" / "benchmarks",
-    bitcode: Annotated[
-        Path | None, typer.Option(help="modules for survival and identity (default: the examples)")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="everything measured")] = None,
-) -> None:
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benchmarks", description=__doc__)
+    add, known = parser.add_argument, _ALWAYS + _BY_NAME
+    add("names", nargs="*", metavar="NAME", help=", ".join(known))
+    add("--quick", action="store_true", help="a tenth of the repetitions")
+    add(
+        "--folder",
+        type=Path,
+        default=_ROOT / "out" / "benchmarks",
+        help="sources, builds and caches; reused by the next run",
+    )
+    add("--bitcode", type=Path, help="modules for survival and identity (default: the examples)")
+    add("--json", type=Path, help="write everything measured to this file")  # fmt: skip
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - set(known))
+    if unknown:
+        parser.error(f"no benchmark '{unknown[0]}': one of {', '.join(known)}")
+    return options
+
+
+def main() -> None:
     """Run benchmarks and print their figures beside the project's targets."""
-    chosen = names or list(_ALWAYS)
-    for name in chosen:
-        if name not in _ALWAYS + _BY_NAME:
-            raise typer.BadParameter(f"no benchmark '{name}': {', '.join(_ALWAYS + _BY_NAME)}")
+    options = _options()
+    folder, quick, bitcode = options.folder, options.quick, options.bitcode
+    chosen = options.names or list(_ALWAYS)
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(f"LLVM {loaded_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -52,8 +60,8 @@ def main(
     results = {name: _run(name, Options(folder, quick, bitcode), console) for name in chosen}
     figures: list[Figure] = [figure for one in results.values() for figure in one.figures]
     show(figures, console)
-    if json_file is not None:
-        json_file.write_text(json.dumps(_as_json(results, quick), indent=1))
+    if options.json is not None:
+        options.json.write_text(json.dumps(_as_json(results, quick), indent=1))
 
 
 def _run(name: str, options: Options, console: Console) -> Result:
@@ -78,7 +86,7 @@ def _as_json(results: dict[str, Result], quick: bool) -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        typer.run(main)
+        main()
     except OzoneError as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -179,11 +179,13 @@ def inputs(
     return {name: folder / f"{name}.bc" for name in examples}
 
 
-def test_the_ir_is_opts_for_random_pipelines(inputs: Mapping[str, Path], tmp_path: Path) -> None:
-    pipelines = itertools.islice(random_pipelines(1), 20)
-    for pipeline, name in zip(pipelines, itertools.cycle(["json", "sha256", "fft"]), strict=False):
-        theirs, ours = both(inputs[name], pipeline, tmp_path)
-        assert without_predecessors(ours) == without_predecessors(theirs), (name, pipeline)
+def test_the_ir_is_opts_for_random_pipelines(
+    inputs: Mapping[str, Path], bitcode: Path, tmp_path: Path
+) -> None:
+    sources = itertools.cycle([bitcode, bitcode, bitcode, inputs["sha256"]])
+    for pipeline, source in zip(itertools.islice(random_pipelines(1), 20), sources, strict=False):
+        theirs, ours = both(source, pipeline, tmp_path)
+        assert without_predecessors(ours) == without_predecessors(theirs), (source.stem, pipeline)
 
 
 @pytest.mark.xfail(
@@ -206,6 +208,22 @@ def test_the_ir_is_opts_for_200_random_pipelines(
 
 
 # --- bad input -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opt_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Any:
+    """As `opt`, but in this process, which is quicker."""
+
+    def run(*arguments: str | Path) -> ToolResult:
+        monkeypatch.chdir(tmp_path)
+        capfdbinary.readouterr()
+        argv = ["opt", "--budget=2", *map(str, arguments)]
+        code = cli.main(argv)
+        return ToolResult(tuple(argv), code, *capfdbinary.readouterr(), False, 0.0)
+
+    return run
 
 
 def check_refused(result: ToolResult, *words: str) -> None:
@@ -281,10 +299,10 @@ BAD_OPTIONS: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.parametrize(("arguments", "words"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
 def test_bad_options_are_one_line_and_the_old_output_stays(
-    arguments: list[str], words: list[str], opt: Any, bitcode: Path, tmp_path: Path
+    arguments: list[str], words: list[str], opt_here: Any, bitcode: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out.bc").write_text("old")
-    check_refused(opt(*arguments, "-o", "out.bc"), *words)
+    check_refused(opt_here(*arguments, "-o", "out.bc"), *words)
     assert (tmp_path / "out.bc").read_text() == "old"
 
 
@@ -292,12 +310,10 @@ def test_bad_options_are_one_line_and_the_old_output_stays(
     "arguments",
     [
         ["--policy=best"],
-        ["--objective=speed"],
         ["-O2", "-Oz"],
         ["-passes=gvn", "-Oz"],
         ["--budget=many"],
         ["--no-such-option"],
-        ["another.bc"],
     ],
 )
 def test_wrong_usage_is_said_in_the_last_line(
@@ -337,9 +353,9 @@ OUTPUTS = {
 
 @pytest.mark.parametrize(("output", "words"), OUTPUTS.values(), ids=OUTPUTS)
 def test_an_output_that_cannot_be_written_is_one_line(
-    output: str, words: str, opt: Any, bitcode: Path, tmp_path: Path
+    output: str, words: str, opt_here: Any, bitcode: Path, tmp_path: Path
 ) -> None:
-    check_refused(opt("in.bc", "-o", output), words)
+    check_refused(opt_here("in.bc", "-o", output), words)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "in.bc"]
 
 

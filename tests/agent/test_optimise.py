@@ -98,8 +98,8 @@ def test_the_baseline_is_oz(examples: Mapping[str, Source], evaluator: Evaluator
     assert outcome.candidates == 0
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("budget", [1, 2, 5, 9, 20])
+@pytest.mark.parametrize("policy", ["coreset", "search"])
+@pytest.mark.parametrize("budget", [1, 5, 9, 20])
 def test_a_budget_bounds_what_is_compiled(policy: str, budget: int, compile_c: Any) -> None:
     with Evaluator(1) as counting:
         source = compile_c(AUTHORS_WISHES)
@@ -381,12 +381,10 @@ def test_a_baseline_that_does_not_compile_is_an_error(evaluator: Evaluator) -> N
         optimise(evaluator, source, Settings(baseline="trigger-crash-module"))
 
 
-def test_an_unknown_policy_and_an_unknown_objective_are_errors(evaluator: Evaluator) -> None:
+def test_an_unknown_policy_is_an_error(evaluator: Evaluator) -> None:
     source = Source("f.ll", b"define void @f() minsize { ret void }")
     with pytest.raises(OzoneError, match="unknown policy 'best'"):
         optimise(evaluator, source, Settings(policy="best"))
-    with pytest.raises(OzoneError, match="unknown objective 'speed': one of size, text, instr"):
-        Objective.named("speed")
 
 
 @pytest.mark.parametrize("target", ["aarch64-linux-gnu", "thumbv6m-none-eabi", "riscv32", "wasm32"])
