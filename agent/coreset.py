@@ -2,8 +2,8 @@
 
 Three steps, as in Liang et al. (ICML 2023) with local search for the pool: search every function
 for itself from random beginnings; measure the winners on all functions; choose greedily, each time
-the pipeline that saves most bytes beside those already chosen (submodular cover), counted from the
-best that `-Oz`'s own pipeline does for the function.
+the pipeline that saves most bytes beside those already chosen (submodular cover), and beside what
+`-Oz` itself makes of the function, which is always there to fall back on.
 """
 
 from __future__ import annotations
@@ -149,9 +149,14 @@ def _measure(
 
     def work(evaluator: Evaluator, _: Cache, source: Source) -> History:
         info = evaluator.inspect(source)
-        (baseline,) = evaluator.evaluate([Job(source, Plan(before=OZ), _SETTINGS.target)])
+        job = Job(source, Plan(before=OZ), _SETTINGS.target, own_sections=True)
+        (baseline,) = evaluator.evaluate([job])
         search = Search(evaluator, source, info, _SETTINGS)
-        return search.explore(policy, inlined_by(info, baseline), budget)
+        history = search.explore(policy, inlined_by(info, baseline), budget)
+        for name, tried in history.items():
+            if name in baseline.functions:
+                tried.append((OZ, _SETTINGS.objective.of_function(baseline.functions[name])))
+        return history
 
     table: Table = {}
     for done, (index, history) in enumerate(for_each(sources, work, cache=cache, jobs=jobs), 1):
@@ -166,7 +171,8 @@ def _pool(table: Table, seeds: Iterable[Pipeline], size: int) -> tuple[Pipeline,
     """The pipelines that won most bytes over -Oz's own, and the seeds."""
     gains: Counter[str] = Counter()
     own = f"function({OZ_FUNCTION})"
-    for costs in table.values():
+    for measured in table.values():
+        costs = {text: cost for text, cost in measured.items() if text != OZ}
         if costs:
             best = min(costs, key=lambda text: (costs[text], len(text), text))
             gains[best] += int(costs.get(own, costs[best]) - costs[best])
@@ -176,11 +182,11 @@ def _pool(table: Table, seeds: Iterable[Pipeline], size: int) -> tuple[Pipeline,
 
 
 def _greedy(table: Table, size: int) -> list[tuple[Pipeline, float]]:
-    """Greedy submodular cover of the functions, by bytes."""
+    """Greedy submodular cover of the functions, by bytes, beginning with what -Oz makes of them."""
     complete = {key: costs for key, costs in table.items() if costs}
-    best = {key: max(costs.values()) for key, costs in complete.items()}
+    best = {key: costs.get(OZ, max(costs.values())) for key, costs in complete.items()}
     chosen: list[tuple[Pipeline, float]] = []
-    pool = sorted({text for costs in complete.values() for text in costs})
+    pool = sorted({text for costs in complete.values() for text in costs} - {OZ})
     while pool and len(chosen) < size:
         gain = {text: _gain(text, complete, best) for text in pool}
         text = max(pool, key=gain.__getitem__)

@@ -48,11 +48,11 @@ class FunctionSource:
 
 
 @functools.cache
-def examples() -> tuple[Source, ...]:
+def examples(*arguments: str) -> tuple[Source, ...]:
     """The example programs as clang hands them to its optimiser."""
     with resources.as_file(resources.files("anghabench") / "examples") as folder:
-        paths = sorted(folder.glob("*.c"))
-        return tuple(Source(p.name, clang.unoptimised_bitcode(p, _CFLAGS)) for p in paths)
+        paths, options = sorted(folder.glob("*.c")), (*_CFLAGS, *arguments)
+        return tuple(Source(p.name, clang.unoptimised_bitcode(p, options)) for p in paths)
 
 
 def modules(bitcode: Path | None) -> list[Source]:

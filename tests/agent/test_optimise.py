@@ -334,6 +334,16 @@ def test_missing_minsize_is_warned_of_and_other_baselines_are_not(
     assert optimise(evaluator, without, other).warnings == ()
 
 
+@pytest.mark.xfail(strict=True, reason="bug: optnone functions never have minsize: a false alarm")
+def test_functions_that_are_not_to_be_optimised_need_no_minsize(
+    compile_c: Any, evaluator: Evaluator
+) -> None:
+    text = (
+        "__attribute__((optnone, noinline)) int raw(int x) { return x; }\nint g(void) { return 1; }"
+    )
+    assert optimise(evaluator, compile_c(text), Settings(budget=0)).warnings == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
