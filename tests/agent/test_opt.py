@@ -399,7 +399,8 @@ def test_a_missing_llvm_is_one_line(opt: Any, bitcode: Path) -> None:
 def test_a_file_name_that_is_not_utf_8_is_read(opt: Any, bitcode: Path, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.bc")
     bitcode.rename(tmp_path / name)
-    opt(name, "-o", "out.bc").check()
+    code = opt(name, "-o", "out.bc").returncode
+    assert code == 0
 
 
 def test_an_empty_module_is_written(opt: Any) -> None:

@@ -451,8 +451,8 @@ def test_a_source_that_does_not_parse_is_an_error_and_not_a_status(
 
 @pytest.mark.xfail(strict=True, reason="bug: Context.parse encodes the name strictly: crash")
 def test_a_source_with_a_name_that_is_not_utf_8_is_read(shared: Evaluator) -> None:
-    source = Source(os.fsdecode(b"caf\xe9.ll"), THREE.data)
-    assert one(shared, on(source)).functions == one(shared, on(THREE)).functions
+    read = one(shared, on(Source(os.fsdecode(b"caf\xe9.ll"), THREE.data))).ok
+    assert read
 
 
 def test_a_target_that_llvm_lacks_is_an_error(shared: Evaluator) -> None:
