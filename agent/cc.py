@@ -8,6 +8,7 @@ Options come from the environment; see `OPTIONS`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -15,7 +16,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,8 +107,7 @@ def _options(environment: Mapping[str, str]) -> _Options:
 
 def _compile_all(invocation: Invocation, options: _Options) -> int:
     for source in invocation.sources:
-        output = Path(invocation.object_name(source))
-        code = _compile_one(invocation, source, output, options)
+        code = _compile_one(invocation, source, invocation.object_name(source), options)
         if code:
             return code
     return 0
@@ -118,35 +118,45 @@ def _compile_and_link(invocation: Invocation, options: _Options) -> int:
         objects = {}
         for index, source in enumerate(invocation.sources):
             objects[source] = os.path.join(folder, f"{index}-{Path(source).stem}.o")
-            code = _compile_one(invocation, source, Path(objects[source]), options)
+            code = _compile_one(invocation, source, objects[source], options)
             if code:
                 return code
         return clang.exec_clang(invocation.linking(objects))
 
 
-def _compile_one(invocation: Invocation, source: str, output: Path, options: _Options) -> int:
+def _compile_one(invocation: Invocation, source: str, output: str, options: _Options) -> int:
     """Write one object; clang's exit code."""
     with tempfile.TemporaryDirectory(prefix="ozone-") as folder:
         bitcode = Path(folder, "source.bc")
-        front_end = invocation.front_end(source, str(output))
+        front_end = invocation.front_end(source, output)
         code = clang.exec_clang([*front_end, *clang.UNOPTIMISED, "-o", str(bitcode)])
         if code:
+            _remove(output)
             return code
         data = bitcode.read_bytes()
     if options.harvest:
-        _harvest(Path(options.harvest), source, data)
+        _keep(lambda: _harvest(Path(options.harvest or ""), source, data))
     if options.budget <= 0:
         return _plain_object(invocation, front_end, output)
     try:
-        _optimise(invocation, source, output, data, options)
+        _optimise(invocation, source, Path(output), data, options)
     except OzoneError as error:
         _say(f"warning: {source}: {error}; the object is clang -Oz's")
         return _plain_object(invocation, front_end, output)
     return 0
 
 
-def _plain_object(invocation: Invocation, front_end: Sequence[str], output: Path) -> int:
-    return clang.exec_clang([*front_end, "-Oz", invocation.kind or "-c", "-o", str(output)])
+def _plain_object(invocation: Invocation, front_end: Sequence[str], output: str) -> int:
+    """clang -Oz's own; the warnings have been printed."""
+    kind = invocation.kind or "-c"
+    return clang.exec_clang([*front_end, "-w", "-Oz", kind, "-o", output])
+
+
+def _remove(output: str) -> None:
+    """As clang does when it fails: no stale object, which make would take for finished."""
+    with contextlib.suppress(OSError):
+        if os.path.isfile(output):
+            os.unlink(output)
 
 
 def _optimise(
@@ -161,7 +171,7 @@ def _optimise(
         cache.close()
     write_file(output, compiled.output)
     if options.report:
-        _report(Path(options.report), source, output, compiled)
+        _keep(lambda: _report(Path(options.report or ""), source, output, compiled))
 
 
 def _make(
@@ -186,6 +196,16 @@ def _make(
             Source(source, data), invocation.code_generation, settings, evaluator,
             assembly=invocation.kind == "-S",
         )  # fmt: skip
+
+
+def _keep(record: Callable[[], None]) -> None:
+    """Do what is for the user's records; a failure costs the record, not the object."""
+    try:
+        record()
+    except OSError as error:
+        _say(f"warning: cannot write {error.filename}: {error.strerror}")
+    except OzoneError as error:
+        _say(f"warning: {error}")
 
 
 def _harvest(folder: Path, source: str, data: bytes) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shlex
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,8 +97,15 @@ def _add_search(parser: ArgumentParser, budget: int = 10) -> None:
     )
     add("--seed", type=int, default=0, metavar="N", help="of the random choices (default 0)")
     add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
-    add("-j", "--jobs", type=int, metavar="N", help="worker processes (default: all cores)")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
     add("--json", type=Path, metavar="FILE", help="write everything to this file")  # fmt: skip
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _add_opt(parser: ArgumentParser) -> None:
@@ -148,7 +155,7 @@ def _add_harvest(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", type=Path, help="sources, builds and bitcode go here")
     add("--role", default="train", choices=("train", "held-out"), help="which programs")
-    add("-j", "--jobs", type=int, metavar="N", help="of make (default: all cores)")
+    add("-j", "--jobs", type=_count, metavar="N", help="of make (default: all cores)")
 
 
 def _add_coreset(parser: ArgumentParser) -> None:
@@ -161,7 +168,7 @@ def _add_coreset(parser: ArgumentParser) -> None:
     add("--pool", type=int, default=200, metavar="N", help="pipelines measured on all modules")
     add("--size", type=int, default=30, metavar="N", help="pipelines in the list")
     add("--seed", type=int, default=0, metavar="N", help="of the random choices")
-    add("-j", "--jobs", type=int, metavar="N", help="worker processes (default: all cores)")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
 
 
 def _settings(options: Namespace, **others: Any) -> Settings:

@@ -24,15 +24,18 @@ _PASS_THROUGH = (
     "-E", "-M", "-MM", "-fsyntax-only", "-emit-llvm", "-emit-ast", "--analyze", "-###", "-v",
     "--version", "-V", "--help", "-save-temps", "-O0", "-Og", "-fmodules", "-pg", "--coverage",
     "-coverage", "-ftest-coverage", "-emit-interface-stubs", "-fsave-optimization-record",
+    "-Xclang", "-fstack-usage", "--compile", "--assemble", "--preprocess", "--output", "-o-",
 )  # fmt: skip
 _PASS_THROUGH_PREFIXES = (
     "-flto", "-fsanitize", "-fprofile", "-fcs-profile", "-print-", "--print-", "-dump", "@",
     "-fpass-plugin", "-fthinlto", "-fxray", "-save-temps=", "-fembed-bitcode", "-fcoverage",
-    "-foffload", "-fopenmp-targets", "-fcf-protection=branch-", "-fmodule", "-foptimization-record",
+    "-finstrument-", "-fmemory-profile", "-fexperimental-sanitize", "-gsplit-dwarf", "-Wp,",
+    "-Wframe-larger-than", "--output=", "-foffload", "-fopenmp-targets", "-fcf-protection=branch-", "-fmodule", "-foptimization-record",
 )  # fmt: skip
 # Options that belong to the front end's run alone, and whether the next argument goes with them.
 _FRONT_END_ONLY = {"-MD": 0, "-MMD": 0, "-MP": 0, "-MG": 0, "-MV": 0, "-MF": 1, "-MT": 1, "-MQ": 1,
-                   "-include": 1, "-imacros": 1, "-include-pch": 1}  # fmt: skip
+                   "-include": 1, "-imacros": 1, "-include-pch": 1, "-x": 1}  # fmt: skip
+_DEPENDENCIES = ("-MF", "-MT", "-MQ")  # whose value may be attached
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +51,28 @@ class Invocation:
     def code_generation(self) -> list[str]:
         """The options for a run that begins with IR: no sources, nothing of the preprocessor's."""
         kept: list[str] = []
-        skip = 0
-        for argument in self.arguments:
-            if skip or argument in self.sources:
-                skip = max(0, skip - 1)
-            elif argument in _FRONT_END_ONLY:
-                skip = _FRONT_END_ONLY[argument]
-            elif argument != "-x" and not (kept and kept[-1] == "-x"):
+        pending = list(self.arguments)
+        while pending:
+            argument = pending.pop(0)
+            if argument in _FRONT_END_ONLY:
+                del pending[: _FRONT_END_ONLY[argument]]
+            elif argument in _WITH_VALUE and pending:
+                kept += [argument, pending.pop(0)]
+            elif argument not in self.sources and not argument.startswith(_DEPENDENCIES):
                 kept.append(argument)
-        return [argument for argument in kept if argument not in _LANGUAGES]
+        return kept
 
     def front_end(self, source: str, output: str) -> list[str]:
         """The options that compile one source; dependency files come out as clang writes them."""
         others = set(self.sources) - {source}
         arguments = [argument for argument in self.arguments if argument not in others]
         if {"-MD", "-MMD"} & set(arguments):
-            if "-MF" not in arguments:
-                arguments += ["-MF", str(Path(output).with_suffix(".d"))]
-            if not {"-MT", "-MQ"} & set(arguments):
-                arguments += ["-MQ", output]
-        return arguments
+            if not any(a.startswith("-MF") for a in arguments):
+                arguments += ["-MF", os.path.splitext(output)[0] + ".d"]
+            if not any(a.startswith(("-MT", "-MQ")) for a in arguments):
+                arguments += ["-MQ", self.output or Path(source).with_suffix(".o").name]
+        # What only the linker reads is clang's to warn about when it links.
+        return arguments if self.kind else [*arguments, "-Qunused-arguments"]
 
     def object_name(self, source: str) -> str:
         """Where the object (or assembly) of a source goes."""
@@ -127,4 +132,13 @@ def _checked(invocation: Invocation, language: str | None) -> Invocation | None:
         return None
     if invocation.output is not None and invocation.kind and len(sources) > 1:
         return None  # clang's own message is best
+    if invocation.output == "-":
+        return None
+    arguments = invocation.arguments
+    if any(a.startswith("-x") and len(a) > 2 for a in arguments):
+        return None
+    if invocation.kind and any(a.endswith((".s", ".S")) and a[0] != "-" for a in arguments):
+        return None
+    if not invocation.kind and {"-MD", "-MMD"} & set(arguments):
+        return None  # its dependency file is named after the program
     return invocation

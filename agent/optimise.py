@@ -227,7 +227,8 @@ class Search:
             self.failures.update(failure.status for failure in evaluation.failures)
             if not evaluation.ok:
                 self.failures[evaluation.status] += 1
-        return list(zip(plans, evaluations, strict=True))
+        # What was measured is the plan without the pipelines that failed.
+        return [(_surviving(p, e), e) for p, e in zip(plans, evaluations, strict=True)]
 
     def _costs(self, pipelines: Iterable[str], evaluation: Evaluation) -> dict[str, float | None]:
         cost, sizes = self._settings.objective.of_function, evaluation.functions
@@ -276,7 +277,8 @@ class Search:
         """The cost of each function under the plan; empty when it fails."""
         ((_, evaluation),) = self._measure([plan], own_sections=True)
         costs = self._costs(evaluation.functions, evaluation)
-        return {name: cost for name, cost in costs.items() if cost is not None}
+        failed = {failure.function: float("inf") for failure in evaluation.failures}
+        return {name: cost for name, cost in costs.items() if cost is not None} | failed
 
     def _better(self, evaluation: Evaluation, baseline: Evaluation) -> bool:
         """Smaller by the objective, and no byte larger in flash."""
@@ -317,6 +319,11 @@ def _after_facts(plan: Plan, facts: str) -> Plan:
 def _flipped(plan: Plan, names: Iterable[str]) -> Plan:
     """The plan with the inlining of these functions reversed."""
     return dataclasses.replace(plan, inline=tuple(sorted({*plan.inline} ^ {*names})))
+
+
+def _surviving(plan: Plan, evaluation: Evaluation) -> Plan:
+    failed = {failure.function for failure in evaluation.failures}
+    return plan.without(failed) if failed else plan
 
 
 def _sum(costs: Mapping[str, float], names: Iterable[str]) -> float:

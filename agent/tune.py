@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -80,6 +81,8 @@ def tune(
     console: Console,
 ) -> tuple[list[Row], dict[Path, OzoneError]]:
     """Rows in the order of the paths, and the failures; objects go to the folder `output`."""
+    if output is not None:
+        _make_folder(output, paths)
     rows: dict[Path, Row] = {}
     errors: dict[Path, OzoneError] = {}
     for path, result in compile_files(paths, arguments, settings, jobs=jobs, console=console):
@@ -88,10 +91,19 @@ def tune(
             continue
         rows[path] = Row.of(str(path), result)
         if output is not None:
-            with contextlib.suppress(FileExistsError):
-                output.mkdir(parents=True)
             write_file(output / f"{path.stem}.o", result.output)
     return [rows[path] for path in paths if path in rows], errors
+
+
+def _make_folder(folder: Path, paths: Sequence[Path]) -> None:
+    """The folder for the objects. Raises OzoneError; also where two objects would be one file."""
+    twice = [name for name, n in Counter(path.stem for path in paths).items() if n > 1]
+    if twice:
+        raise OzoneError(f"cannot write {folder / twice[0]}.o twice: several inputs have that name")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OzoneError(f"cannot write {folder}: {error.strerror}") from error
 
 
 def demo(settings: Settings, *, jobs: int | None, console: Console) -> bool:

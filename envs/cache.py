@@ -85,7 +85,9 @@ class Cache:
 
     def evaluation(self, key: str) -> Evaluation | None:
         value = self._get(f"e{key}")
-        return None if value is None else _decode(json.loads(value))
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a row that was spoilt
+            return None if value is None else _decode(json.loads(value))
+        return None
 
     def put_evaluation(self, key: str, evaluation: Evaluation) -> None:
         self._put(f"e{key}", json.dumps(asdict(evaluation)).encode())

@@ -110,23 +110,29 @@ class Evaluator:
         return outcomes
 
     def _settle(
-        self, attempt: _Attempt, evaluation: Evaluation, function: str
+        self, attempt: _Attempt, evaluation: Evaluation, function: str | None
     ) -> Evaluation | _Attempt:
         if evaluation.ok:
             failed = {failure.function for failure in attempt.failures}
             kept = {name: size for name, size in evaluation.functions.items() if name not in failed}
             return dataclasses.replace(evaluation, functions=kept, failures=attempt.failures)
+        known = {failure.function for failure in attempt.failures}
+        suspects = [name for name, text in attempt.plan.functions if text]
+        if function is None or function in known or not (function or suspects):
+            return dataclasses.replace(evaluation, failures=())  # no function's fault
         if function:
             return attempt.blame(function, evaluation)
-        suspects = [name for name, text in attempt.plan.functions if text]
-        if not suspects:
-            return dataclasses.replace(evaluation, failures=attempt.failures)
         if len(suspects) == 1:
             return attempt.blame(suspects[0], evaluation)
-        return self._bisect(attempt, suspects)
+        return self._bisect(attempt, suspects, evaluation)
 
-    def _bisect(self, attempt: _Attempt, suspects: list[str]) -> _Attempt:
+    def _bisect(
+        self, attempt: _Attempt, suspects: list[str], evaluation: Evaluation
+    ) -> Evaluation | _Attempt:
         """Find whose pipeline makes the whole fail, for example in code generation."""
+        nobodys = dataclasses.replace(attempt.job, plan=attempt.plan.without(set(suspects)))
+        if not self.evaluate([nobodys])[0].ok:
+            return evaluation
         halves = (set(suspects[::2]), set(suspects[1::2]))
         plans = [attempt.plan.without(half) for half in halves]
         evaluations = self.evaluate([dataclasses.replace(attempt.job, plan=p) for p in plans])
@@ -171,7 +177,7 @@ class Evaluator:
         selector: selectors.BaseSelector,
     ) -> None:
         while pending and len(busy) < self._jobs:
-            worker = next((w for w in self._workers if w not in busy.values()), None)
+            worker = self._idle(busy)
             if worker is None:
                 worker = WorkerHandle(self._limits)
                 self._workers.append(worker)
@@ -180,6 +186,14 @@ class Evaluator:
             worker.send(request)
             busy[index] = worker
             selector.register(worker.replies, selectors.EVENT_READ, index)
+
+    def _idle(self, busy: dict[int, WorkerHandle]) -> WorkerHandle | None:
+        """A worker that waits for work; those that were killed while they did are cleared away."""
+        for worker in [w for w in self._workers if w not in busy.values()]:
+            if worker.is_alive:
+                return worker
+            self._retire(worker)
+        return None
 
     def _collect(
         self,
@@ -238,8 +252,11 @@ def _repeatable(evaluation: Evaluation) -> bool:
     return not statuses & {Status.HANG, Status.OOM}
 
 
-def _judge(reply: Any) -> tuple[Evaluation, str]:
-    """The evaluation in a reply, and the function to blame for a bad one ("" when unknown)."""
+def _judge(reply: Any) -> tuple[Evaluation, str | None]:
+    """The evaluation in a reply, and the function to blame for a bad one.
+
+    "" when it is not known which, None when it is none.
+    """
     if isinstance(reply, Death):
         return Evaluation(reply.status, reply.message), reply.function
     return reply.value, reply.function

@@ -50,10 +50,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the method returned; `function` is whose pipeline ran last, "" for nobody's."""
+    """What the method returned; `function` is whose pipeline ran last, as the worker told."""
 
     value: Any
-    function: str
+    function: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Death:
 
     status: Status
     message: str
-    function: str
+    function: str | None
 
 
 class WorkerHandle:
@@ -88,7 +88,7 @@ class WorkerHandle:
             os.close(requests)
             os.close(replies)
         self._known: set[str] = set()
-        self._function = ""
+        self._function: str | None = None
         self._request: Request | None = None
         self._cpu_s = self._deadline = 0.0
 
@@ -96,9 +96,13 @@ class WorkerHandle:
     def seconds_left(self) -> float:
         return self._deadline - time.monotonic()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, request: Request) -> None:
         """Begin a request. The module's bytes travel only the first time."""
-        self._request, self._function = request, ""
+        self._request, self._function = request, None
         self._cpu_s = self._limits.cpu_for(request.source)
         self._deadline = time.monotonic() + self._cpu_s * _WALL_PER_CPU
         source = None if request.source.digest in self._known else request.source

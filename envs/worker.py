@@ -34,16 +34,18 @@ _PR_SET_PDEATHSIG = 1
 class Worker:
     """Serves requests on modules that it keeps by digest.
 
-    `progress` is told the function whose pipeline is about to run, "" when it is nobody's.
+    `progress` is told the function whose pipeline is about to run, "" when it may be anybody's
+    fault, and None as long as it is nobody's.
     """
 
-    def __init__(self, progress: Callable[[str], None]) -> None:
+    def __init__(self, progress: Callable[[str | None], None]) -> None:
         self._report = progress
         self._context = Context()
         self._sources: collections.OrderedDict[str, Module] = collections.OrderedDict()
+        self._data: dict[str, Source] = {}
         self._prepared: collections.OrderedDict[Any, Module] = collections.OrderedDict()
         self._targets: dict[Any, Target] = {}
-        self._blamed = ""
+        self._blamed: str | None = None
 
     def load(self, source: Source) -> None:
         """Keep the parsed source. Raises ParseError, InvalidModuleError."""
@@ -52,6 +54,8 @@ class Worker:
             source.digest,
             lambda: self._context.parse(source.data, source.name),
         )
+        self._data[source.digest] = source
+        self._data = {digest: kept for digest, kept in self._data.items() if self.knows(digest)}
 
     def knows(self, digest: str) -> bool:
         return digest in self._sources
@@ -65,7 +69,7 @@ class Worker:
                 instructions=function.instruction_count,
                 is_local=function.linkage.is_local,
                 may_inline=not any(map(function.has_attribute, ("noinline", "optnone", "naked"))),
-                has_minsize=function.has_attribute("minsize"),
+                has_minsize=any(map(function.has_attribute, ("minsize", "optnone"))),
                 users=tuple(user.name if user else "" for user in function.users()),
             )
             for function in module.defined_functions()
@@ -93,18 +97,11 @@ class Worker:
         artefact: Artefact | None,
     ) -> tuple[Evaluation, bytes]:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
+        self._progress(None)
         target = self._target(self._sources[digest], options)
         source = self._retargeted(digest, options, target)
-        self._progress("")
-
-        def prepared(before: str) -> Module:
-            key = (digest, plan.inline, before, options)
-            return _remember(
-                self._prepared, key, lambda: plans.prepare(source, plan.inline, before, target)
-            )
-
-        lender = prepared(plan.lender) if plan.borrowed else None
-        with plans.apply(prepared(plan.before), plan, target, lender, self._progress) as module:
+        kept = artefact is not None
+        with self._compile(digest, source, plan, options, target, kept) as module:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
             output = _render(module, target, artefact)
@@ -115,6 +112,32 @@ class Worker:
             image = module.emit_object(target)
         evaluation = _evaluation(counts, image, tables)
         return evaluation, image if artefact is Artefact.OBJECT else output
+
+    def _compile(
+        self,
+        digest: str,
+        source: Module,
+        plan: Plan,
+        options: TargetOptions,
+        target: Target,
+        kept: bool,
+    ) -> Module:
+        """The module after the plan. One that is kept, and ran one pipeline, is `opt`'s exactly:
+        a clone lists uses in another order, which shows."""
+        if kept and plan == Plan(before=plan.before) and not options.triple:
+            original = self._data[digest]
+            module = self._context.parse(original.data, original.name)
+            module.run(plan.before, target)
+            return module
+
+        def prepared(before: str) -> Module:
+            key = (digest, plan.inline, before, options)
+            return _remember(
+                self._prepared, key, lambda: plans.prepare(source, plan.inline, before, target)
+            )
+
+        lender = prepared(plan.lender) if plan.borrowed else None
+        return plans.apply(prepared(plan.before), plan, target, lender, self._progress)
 
     def _retargeted(self, digest: str, options: TargetOptions, target: Target) -> Module:
         """The source, for the triple that the options name."""
@@ -136,7 +159,7 @@ class Worker:
             self._blamed = next((f.name for f in module.defined_functions() if not f.is_valid), "")
             raise
 
-    def _progress(self, function: str) -> None:
+    def _progress(self, function: str | None) -> None:
         self._blamed = function
         self._report(function)
 

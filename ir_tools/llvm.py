@@ -102,7 +102,9 @@ class Context:
         the module parses but does not verify.
         """
         raw = data.encode() if isinstance(data, str) else data
-        buffer = self._lib.LLVMCreateMemoryBufferWithMemoryRangeCopy(raw, len(raw), name.encode())
+        buffer = self._lib.LLVMCreateMemoryBufferWithMemoryRangeCopy(
+            raw, len(raw), name.encode(errors="surrogateescape")
+        )
         module, message = ctypes.c_void_p(), ctypes.c_void_p()
         failed = self._lib.LLVMParseIRInContext(
             self.handle, buffer, ctypes.byref(module), ctypes.byref(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import textwrap
 import threading
@@ -80,12 +81,12 @@ def size(path: Path) -> int:
 # --- what clang does, the wrapper does -------------------------------------------------------
 
 
-def marked_pair(flag: str, symbol: bytes) -> Any:
+def bug_in(flag: str, symbol: bytes) -> Any:
     reason = "bug: it is a pass of clang's own middle end, and dropped without a word"
     return pytest.param(flag, symbol, marks=pytest.mark.xfail(strict=True, reason=reason))
 
 
-def marked(line: str, reason: str) -> Any:
+def bug(line: str, reason: str) -> Any:
     return pytest.param(line, marks=pytest.mark.xfail(strict=True, reason=f"bug: {reason}"))
 
 
@@ -106,18 +107,18 @@ AT_OZ = (
     "-c b.c -fno-such-option",
     "-c b.c -o /dev/null",
     "-std=c11 -Wall -Wextra -fPIC -ffunction-sections -fvisibility=hidden -DX -I. -c b.c",
-    marked("-c frame.c -Wframe-larger-than=100", "warnings of the code generator are lost"),
-    marked("-c a.c -MD -o ./x.o", "the target in the dependency file is x.o"),
-    marked("-S -MD b.c", "the target in the dependency file is b.s"),
-    marked("-c -MD -MFx.d a.c", "an attached file name is not seen: another file is written"),
-    marked("-c -Wp,-MD,x.d a.c", "the target in the dependency file is in a temporary folder"),
-    marked("-S -o - b.c", "writes a file called -"),
-    marked("-c b.c -Xclang -ast-dump", "a traceback: no bitcode comes out"),
-    marked("-g -gsplit-dwarf -c b.c", "the .dwo file is lost"),
-    marked("-fstack-usage -c b.c", "the .su file is lost"),
-    marked("--output=x.o -c b.c", "the output is b.o"),
-    marked("--compile b.c", "is linked as well"),
-    marked("-c uses_asm.c asm.S", "the front end is given both, and one -o"),
+    bug("-c frame.c -Wframe-larger-than=100", "warnings of the code generator are lost"),
+    bug("-c a.c -MD -o ./x.o", "the target in the dependency file is x.o"),
+    bug("-S -MD b.c", "the target in the dependency file is b.s"),
+    bug("-c -MD -MFx.d a.c", "an attached file name is not seen: another file is written"),
+    bug("-c -Wp,-MD,x.d a.c", "the target in the dependency file is in a temporary folder"),
+    bug("-S -o - b.c", "writes a file called -"),
+    bug("-c b.c -Xclang -ast-dump", "a traceback: no bitcode comes out"),
+    bug("-g -gsplit-dwarf -c b.c", "the .dwo file is lost"),
+    bug("-fstack-usage -c b.c", "the .su file is lost"),
+    bug("--output=x.o -c b.c", "the output is b.o"),
+    bug("--compile b.c", "is linked as well"),
+    bug("-c uses_asm.c asm.S", "the front end is given both, and one -o"),
 )
 
 
@@ -286,13 +287,13 @@ def test_a_folder_called_c_changes_nothing(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "symbol"),
     [
-        marked_pair("-finstrument-functions", b"__cyg_profile_func_enter"),
-        marked_pair("-fmemory-profile", b"__memprof_init"),
-        marked_pair("-fexperimental-sanitize-metadata=all", b"__sanitizer_metadata"),
+        bug_in("-finstrument-functions", b"__cyg_profile_func_enter"),
+        bug_in("-fmemory-profile", b"__memprof_init"),
+        bug_in("-fexperimental-sanitize-metadata=all", b"__sanitizer_metadata"),
         ("-finstrument-functions-after-inlining", b"__cyg_profile_func_enter"),
         ("-fstack-protector-all", b"__stack_chk_fail"),
         ("-fsanitize=undefined", b"__ubsan_handle"),
-        ("-fprofile-instr-generate", b"__llvm_profile"),
+        ("-fprofile-instr-generate", b"__llvm_prf"),
         ("--coverage", b"__llvm_gcov"),
     ],
 )
@@ -421,7 +422,7 @@ def test_a_second_run_is_from_the_cache_and_has_the_same_bytes(tree: Path) -> No
     assert len(set(outputs)) == 1
     for record in records:
         assert (record["source"], record["output"]) == ("a.c", str(tree / "a.o"))
-        assert record["ours"]["size"] == size(tree / "a.o") < record["baseline"]["size"]
+        assert record["ours"]["size"] == size(tree / "a.o") <= record["baseline"]["size"]
         assert record["candidates"] == 2
 
 
@@ -477,21 +478,38 @@ def test_a_build_with_make_works(tree: Path) -> None:
     assert b"2470 27 -4" in run_tool(argv, timeout_s=60, cwd=tree, env=env).check().stdout
 
 
-def test_ctrl_c_leaves_no_process_and_no_object(tree: Path, request: Any) -> None:
-    mark = request.getfixturevalue("marked")
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(
+            signal.SIGTERM,
+            -15,
+            marks=pytest.mark.xfail(strict=True, reason="bug: /tmp/ozone-… stays behind"),
+        ),
+    ],
+)
+def test_a_signal_leaves_no_process_no_object_and_no_temporary_file(
+    number: int, code: int, tree: Path, marked: Any
+) -> None:
     source = ROOT / "anghabench" / "examples" / "json.c"
+    (tree / "tmp").mkdir()
     results = []
-    thread = threading.Thread(
-        target=lambda: results.append(cc(tree, f"-c {source} -o x.o", budget=500))
-    )
+
+    def compile_it() -> None:
+        line = f"-c {source} -o x.o"
+        results.append(cc(tree, line, budget=500, TMPDIR=str(tree / "tmp")))
+
+    thread = threading.Thread(target=compile_it)
     thread.start()
-    mark.wait_for("envs.worker")
-    (compiler,) = mark.pids("-m agent.cc")
-    os.kill(compiler, 2)
+    marked.wait_for("envs.worker")
+    (compiler,) = marked.pids("-m agent.cc")
+    os.kill(compiler, number)
     thread.join()
-    assert results[0].returncode == 130
-    mark.wait_until_gone()
+    assert results[0].returncode == code
+    marked.wait_until_gone()
     assert not (tree / "x.o").exists()
+    assert list((tree / "tmp").iterdir()) == []
 
 
 def test_ozone_cc_is_the_same_command(tree: Path, run_module: Any) -> None:

@@ -69,7 +69,6 @@ def test_all_kinds_of_files_are_tuned_and_tabled_in_order(
         image = (inputs / "out" / "objects" / f"{Path(row['name']).stem}.o").read_bytes()
         assert object_sizes(image).size == row["ours"]["size"] <= row["baseline"]["size"]
         assert (row["candidates"], row["failures"]) == (2, 0)
-    assert any(row["ours"]["size"] < row["baseline"]["size"] for row in rows)
     argv = [clang, "-Oz", "-c", "one.c", "-o", "oz.o"]
     run_tool(argv, timeout_s=30, cwd=inputs).check()
     oz = object_sizes((inputs / "oz.o").read_bytes())

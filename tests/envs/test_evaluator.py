@@ -400,7 +400,6 @@ def test_what_a_result_depends_on_has_its_own_place_in_the_cache(tmp_path: Path)
         assert evaluator.compilations == 1 + len(others)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: limits are no part of the key: a hang is for ever")
 def test_what_did_not_fit_a_small_limit_is_tried_again_with_a_larger_one(tmp_path: Path) -> None:
     long = on(long_function(3000), long=",".join(["gvn"] * 200))
     for limits, expected in (
