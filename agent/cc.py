@@ -133,7 +133,9 @@ def _compile_one(invocation: Invocation, source: str, output: str, options: _Opt
         if code:
             _remove(output)
             return code
-        data = bitcode.read_bytes()
+        data = bitcode.read_bytes() if bitcode.exists() else b""
+    if not data.startswith(b"BC"):  # it was asked for something else
+        return _plain_object(invocation, front_end, output)
     if options.harvest:
         _keep(lambda: _harvest(Path(options.harvest or ""), source, data))
     if options.budget <= 0:

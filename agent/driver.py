@@ -24,13 +24,14 @@ _PASS_THROUGH = (
     "-E", "-M", "-MM", "-fsyntax-only", "-emit-llvm", "-emit-ast", "--analyze", "-###", "-v",
     "--version", "-V", "--help", "-save-temps", "-O0", "-Og", "-fmodules", "-pg", "--coverage",
     "-coverage", "-ftest-coverage", "-emit-interface-stubs", "-fsave-optimization-record",
-    "-Xclang", "-fstack-usage", "--compile", "--assemble", "--preprocess", "--output", "-o-",
+    "-fstack-usage", "--compile", "--assemble", "--preprocess", "--output", "-o-",
 )  # fmt: skip
 _PASS_THROUGH_PREFIXES = (
     "-flto", "-fsanitize", "-fprofile", "-fcs-profile", "-print-", "--print-", "-dump", "@",
     "-fpass-plugin", "-fthinlto", "-fxray", "-save-temps=", "-fembed-bitcode", "-fcoverage",
-    "-finstrument-", "-fmemory-profile", "-fexperimental-sanitize", "-gsplit-dwarf", "-Wp,",
-    "-Wframe-larger-than", "--output=", "-foffload", "-fopenmp-targets", "-fcf-protection=branch-", "-fmodule", "-foptimization-record",
+    "-finstrument-", "-fmemory-profile", "-fexperimental-sanitize", "-gsplit-dwarf", "-Wp,-M",
+    "-Wframe-larger-than", "--output=", "-foffload", "-fopenmp-targets", "-fmodule",
+    "-fcf-protection=branch-", "-foptimization-record",
 )  # fmt: skip
 # Options that belong to the front end's run alone, and whether the next argument goes with them.
 _FRONT_END_ONLY = {"-MD": 0, "-MMD": 0, "-MP": 0, "-MG": 0, "-MV": 0, "-MF": 1, "-MT": 1, "-MQ": 1,

@@ -43,18 +43,12 @@ def run(files: Files, settings: Settings, evaluator: Evaluator, *, quiet: bool) 
 
 
 def _read(files: Files) -> Source:
-    if (
-        files.output == _STANDARD
-        and files.artefact is not Artefact.IR
-        and sys.stdout
-        and sys.stdout.isatty()
-    ):
-        raise OzoneError("bitcode does not belong on a terminal: use -S, or -o FILE")
-    if (files.input == _STANDARD and not sys.stdin) or (
-        files.output == _STANDARD and not sys.stdout
-    ):
+    reads, writes = files.input == _STANDARD, files.output == _STANDARD
+    if (reads and not sys.stdin) or (writes and not sys.stdout):
         raise OzoneError("standard input or output is closed")
-    if files.input == _STANDARD:
+    if writes and files.artefact is not Artefact.IR and sys.stdout.isatty():
+        raise OzoneError("bitcode does not belong on a terminal: use -S, or -o FILE")
+    if reads:
         return Source("<stdin>", sys.stdin.buffer.read())
     try:
         return Source(files.input, Path(files.input).read_bytes())

@@ -107,7 +107,7 @@ class FunctionInfo:
     instructions: int
     is_local: bool
     may_inline: bool  # neither noinline, optnone nor naked
-    has_minsize: bool
+    has_minsize: bool  # or optnone, which excludes it
     users: tuple[str, ...]
 
 

@@ -119,7 +119,7 @@ class Evaluator:
         known = {failure.function for failure in attempt.failures}
         suspects = [name for name, text in attempt.plan.functions if text]
         if function is None or function in known or not (function or suspects):
-            return dataclasses.replace(evaluation, failures=())  # no function's fault
+            return dataclasses.replace(evaluation, failures=attempt.failures)
         if function:
             return attempt.blame(function, evaluation)
         if len(suspects) == 1:

@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from envs import wire
@@ -99,9 +99,7 @@ class Worker:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
         self._progress(None)
         target = self._target(self._sources[digest], options)
-        source = self._retargeted(digest, options, target)
-        kept = artefact is not None
-        with self._compile(digest, source, plan, options, target, kept) as module:
+        with self._compiled(digest, plan, options, target) as module:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
             output = _render(module, target, artefact)
@@ -113,31 +111,34 @@ class Worker:
         evaluation = _evaluation(counts, image, tables)
         return evaluation, image if artefact is Artefact.OBJECT else output
 
-    def _compile(
-        self,
-        digest: str,
-        source: Module,
-        plan: Plan,
-        options: TargetOptions,
-        target: Target,
-        kept: bool,
-    ) -> Module:
-        """The module after the plan. One that is kept, and ran one pipeline, is `opt`'s exactly:
-        a clone lists uses in another order, which shows."""
-        if kept and plan == Plan(before=plan.before) and not options.triple:
-            original = self._data[digest]
-            module = self._context.parse(original.data, original.name)
-            module.run(plan.before, target)
-            return module
+    @contextlib.contextmanager
+    def _compiled(
+        self, digest: str, plan: Plan, options: TargetOptions, target: Target
+    ) -> Iterator[Module]:
+        """The module after the plan, for as long as it is needed.
+
+        What one module pipeline makes is `opt`'s exactly, from a module that was just read: a clone
+        lists uses in another order, and the names of its types are taken.
+        """
+        if plan == Plan(before=plan.before):
+            source = self._data[digest]
+            with Context() as context, context.parse(source.data, source.name) as module:
+                if options.triple:
+                    module.retarget(target)
+                module.run(plan.before, target)
+                yield module
+            return
+        original = self._retargeted(digest, options, target)
 
         def prepared(before: str) -> Module:
             key = (digest, plan.inline, before, options)
             return _remember(
-                self._prepared, key, lambda: plans.prepare(source, plan.inline, before, target)
+                self._prepared, key, lambda: plans.prepare(original, plan.inline, before, target)
             )
 
         lender = prepared(plan.lender) if plan.borrowed else None
-        return plans.apply(prepared(plan.before), plan, target, lender, self._progress)
+        with plans.apply(prepared(plan.before), plan, target, lender, self._progress) as module:
+            yield module
 
     def _retargeted(self, digest: str, options: TargetOptions, target: Target) -> Module:
         """The source, for the triple that the options name."""

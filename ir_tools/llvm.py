@@ -102,9 +102,8 @@ class Context:
         the module parses but does not verify.
         """
         raw = data.encode() if isinstance(data, str) else data
-        buffer = self._lib.LLVMCreateMemoryBufferWithMemoryRangeCopy(
-            raw, len(raw), name.encode(errors="surrogateescape")
-        )
+        title = name.encode(errors="surrogateescape")
+        buffer = self._lib.LLVMCreateMemoryBufferWithMemoryRangeCopy(raw, len(raw), title)
         module, message = ctypes.c_void_p(), ctypes.c_void_p()
         failed = self._lib.LLVMParseIRInContext(
             self.handle, buffer, ctypes.byref(module), ctypes.byref(message)
