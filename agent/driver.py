@@ -138,7 +138,7 @@ def _checked(invocation: Invocation, language: str | None) -> Invocation | None:
     arguments = invocation.arguments
     if any(a.startswith("-x") and len(a) > 2 for a in arguments):
         return None
-    if invocation.kind and any(a.endswith((".s", ".S")) and a[0] != "-" for a in arguments):
+    if any(a.endswith((".s", ".S")) and a[0] != "-" for a in arguments):
         return None
     if not invocation.kind and {"-MD", "-MMD"} & set(arguments):
         return None  # its dependency file is named after the program

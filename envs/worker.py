@@ -103,11 +103,11 @@ class Worker:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
             output = _render(module, target, artefact)
-            tables = {}
-            if own_sections:
-                tables = table_sizes(module, target)
-                give_own_sections(module)
-            image = module.emit_object(target)
+            tables = table_sizes(module, target) if own_sections else {}
+            with module.clone() as copy:  # as if the IR had been written and read again
+                if own_sections:
+                    give_own_sections(copy)
+                image = copy.emit_object(target)
         evaluation = _evaluation(counts, image, tables)
         return evaluation, image if artefact is Artefact.OBJECT else output
 

@@ -382,7 +382,6 @@ def test_without_an_optimiser_the_object_is_clangs_and_a_warning_says_so(
     assert (tree / "a.d").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the front end runs twice, and its warnings come twice")
 def test_warnings_are_printed_once_even_then(tree: Path) -> None:
     result = cc(tree, "-Wall -c warns.c", OZONE_LIBLLVM="/nonexistent").check()
     assert result.stderr.count(b"[-Wunused-variable]") == 1
@@ -404,7 +403,6 @@ def test_the_bitcode_of_every_object_is_harvested(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["OZONE_REPORT", "OZONE_HARVEST"])
-@pytest.mark.xfail(strict=True, reason="bug: a traceback")
 def test_a_record_that_cannot_be_written_is_one_line(name: str, tree: Path) -> None:
     result = cc(tree, "-c b.c", **{name: "/proc/nothing/here"})
     assert result.stderr.startswith(b"ozone-cc: ")

@@ -298,7 +298,6 @@ def crashing_once_inlined(scripted: Any, compile_c: Any, evaluator: Evaluator) -
     return outcome
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the plan keeps pipelines that its evaluation left out")
 def test_the_chosen_plan_can_be_built_even_if_its_evaluation_had_failures(
     crashing_once_inlined: Outcome, compile_c: Any, evaluator: Evaluator
 ) -> None:
@@ -307,7 +306,6 @@ def test_the_chosen_plan_can_be_built_even_if_its_evaluation_had_failures(
     assert built.size == crashing_once_inlined.evaluation.size
 
 
-@pytest.mark.xfail(strict=True, reason="bug: a function whose pipeline failed counts as 0 bytes")
 def test_a_crash_is_no_reason_to_inline(crashing_once_inlined: Outcome) -> None:
     assert "inner" not in crashing_once_inlined.plan.inline
 
@@ -334,7 +332,6 @@ def test_missing_minsize_is_warned_of_and_other_baselines_are_not(
     assert optimise(evaluator, without, other).warnings == ()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: optnone functions never have minsize: a false alarm")
 def test_functions_that_are_not_to_be_optimised_need_no_minsize(
     compile_c: Any, evaluator: Evaluator
 ) -> None:

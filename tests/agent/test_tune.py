@@ -111,7 +111,6 @@ def test_a_second_run_is_from_the_cache_whatever_the_number_of_workers(
     assert [path.read_bytes() for path in sorted((inputs / "c").iterdir())] == outputs[0]
 
 
-@pytest.mark.xfail(strict=True, reason="bug: one object overwrites the other")
 def test_files_of_one_name_in_two_folders_keep_their_objects(tune: Any, inputs: Path) -> None:
     for folder, text in (("x", ONE), ("y", ONE.replace("sum", "another"))):
         (inputs / folder).mkdir()
@@ -124,9 +123,7 @@ def test_files_of_one_name_in_two_folders_keep_their_objects(tune: Any, inputs: 
     "folder",
     [
         "one.c",
-        pytest.param(
-            "one.c/below", marks=pytest.mark.xfail(strict=True, reason="bug: a traceback (mkdir)")
-        ),
+        "one.c/below",
     ],
 )
 def test_an_output_folder_that_cannot_be_is_one_line(folder: str, tune: Any, inputs: Path) -> None:

@@ -103,7 +103,6 @@ def test_a_spoilt_cache_does_not_stop_the_work(
     cache.close()
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the JSON of a bad row is not in the safe part")
 def test_a_spoilt_row_is_no_row(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     Cache(path).put_evaluation("key", EVALUATION)

@@ -216,7 +216,6 @@ def test_each_failure_has_its_status_and_llvms_words_and_harms_no_other_job(
     assert "\n" not in "".join(said)
 
 
-@pytest.mark.xfail(strict=True, reason="bug: a module that `before` broke is retried for ever")
 def test_invalid_output_that_no_function_pipeline_made_is_a_status(tmp_path: Path) -> None:
     script = """
         from envs.evaluation import Job, Source
@@ -326,7 +325,6 @@ def test_functions_that_fail_only_together_are_told_apart(shared: Evaluator) -> 
 
 
 @pytest.mark.parametrize("plan", [Plan(before="trigger-crash-module"), Plan(after="bogus")])
-@pytest.mark.xfail(strict=True, reason="bug: what is no function's fault is bisected: 3 n runs")
 def test_a_failure_outside_the_functions_is_not_searched_for_in_them(
     plan: Plan, shared: Evaluator
 ) -> None:
@@ -448,7 +446,6 @@ def test_a_source_that_does_not_parse_is_an_error_and_not_a_status(
         assert one(evaluator, on(THREE)).ok
 
 
-@pytest.mark.xfail(strict=True, reason="bug: Context.parse encodes the name strictly: crash")
 def test_a_source_with_a_name_that_is_not_utf_8_is_read(shared: Evaluator) -> None:
     read = one(shared, on(Source(os.fsdecode(b"caf\xe9.ll"), THREE.data))).ok
     assert read
@@ -523,7 +520,6 @@ def test_an_empty_batch_starts_nothing(marked: Any) -> None:
         assert marked.pids(WORKER) == []
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the next job is blamed (oom), and cached, for it")
 def test_a_worker_that_was_killed_while_idle_is_replaced_and_blames_no_job(marked: Any) -> None:
     with Evaluator(1) as evaluator:
         expected = one(evaluator, on(THREE))
