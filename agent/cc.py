@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         invocation = understand(arguments)
         if invocation is None:
             return clang.exec_clang(arguments)
-        if options.budget <= 0 and not options.harvest:
+        if not invocation.sources or (options.budget <= 0 and not options.harvest):
             return clang.exec_clang([*arguments, "-Oz"])  # of several levels the last one counts
         if invocation.kind:
             return _compile_all(invocation, options)

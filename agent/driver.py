@@ -24,14 +24,18 @@ _PASS_THROUGH = (
     "-E", "-M", "-MM", "-fsyntax-only", "-emit-llvm", "-emit-ast", "--analyze", "-###", "-v",
     "--version", "-V", "--help", "-save-temps", "-O0", "-Og", "-fmodules", "-pg", "--coverage",
     "-coverage", "-ftest-coverage", "-emit-interface-stubs", "-fsave-optimization-record",
-    "-fstack-usage", "--compile", "--assemble", "--preprocess", "--output", "-o-",
+    "--preprocess", "-o-",
 )  # fmt: skip
 _PASS_THROUGH_PREFIXES = (
     "-flto", "-fsanitize", "-fprofile", "-fcs-profile", "-print-", "--print-", "-dump", "@",
     "-fpass-plugin", "-fthinlto", "-fxray", "-save-temps=", "-fembed-bitcode", "-fcoverage",
+    "-foffload", "-fopenmp-targets", "-fmodule", "-fcf-protection=branch-",
+    "-foptimization-record",
+)  # fmt: skip
+# clang does these alone too, at -Oz: it writes files or warnings of its own behind the front end.
+_ALONE_PREFIXES = (
     "-finstrument-", "-fmemory-profile", "-fexperimental-sanitize", "-gsplit-dwarf", "-Wp,-M",
-    "-Wframe-larger-than", "--output=", "-foffload", "-fopenmp-targets", "-fmodule",
-    "-fcf-protection=branch-", "-foptimization-record",
+    "-Wframe-larger-than", "-fstack-usage", "--output", "--compile", "--assemble",
 )  # fmt: skip
 # Options that belong to the front end's run alone, and whether the next argument goes with them.
 _FRONT_END_ONLY = {"-MD": 0, "-MMD": 0, "-MP": 0, "-MG": 0, "-MV": 0, "-MF": 1, "-MT": 1, "-MQ": 1,
@@ -41,7 +45,10 @@ _DEPENDENCIES = ("-MF", "-MT", "-MQ")  # whose value may be attached
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What a command line asks for, when it is something that Ozone can improve."""
+    """What a command line asks for, when it is something that Ozone can improve.
+
+    Without sources it is clang's alone, at -Oz.
+    """
 
     sources: tuple[str, ...]
     output: str | None
@@ -94,6 +101,8 @@ def understand(arguments: Sequence[str]) -> Invocation | None:
     """The invocation, or None when it should go to clang as it is."""
     if any(a in _PASS_THROUGH or a.startswith(_PASS_THROUGH_PREFIXES) for a in arguments):
         return None
+    if any(a.startswith(_ALONE_PREFIXES) for a in arguments):
+        return Invocation((), None, "", tuple(arguments))
     invocation = Invocation((), None, "", ())
     pending = list(arguments)
     kept: list[str] = []
@@ -139,7 +148,7 @@ def _checked(invocation: Invocation, language: str | None) -> Invocation | None:
     if any(a.startswith("-x") and len(a) > 2 for a in arguments):
         return None
     if any(a.endswith((".s", ".S")) and a[0] != "-" for a in arguments):
-        return None
+        return dataclasses.replace(invocation, sources=())
     if not invocation.kind and {"-MD", "-MMD"} & set(arguments):
         return None  # its dependency file is named after the program
     return invocation

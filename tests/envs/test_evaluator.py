@@ -401,14 +401,14 @@ def test_what_a_result_depends_on_has_its_own_place_in_the_cache(tmp_path: Path)
 def test_what_did_not_fit_a_small_limit_is_tried_again_with_a_larger_one(tmp_path: Path) -> None:
     long = on(long_function(3000), long=",".join(["gvn"] * 200))
     for limits, expected in (
-        (Limits(cpu_s=0.01), (Status.HANG, 1)),
-        (Limits(), (Status.OK, 0)),
+        (Limits(cpu_s=0.01), Status.HANG),
+        (Limits(), Status.OK),
     ):
         with Evaluator(1, Cache(tmp_path / "c.sqlite"), limits) as evaluator:
             evaluation = one(evaluator, long)
             failures = evaluation.failures
             status = failures[0].status if failures else evaluation.status
-            assert (status, len(failures)) == expected
+            assert status == expected
 
 
 def test_a_worker_asked_for_more_modules_than_it_holds_gives_the_same_results() -> None:
