@@ -1,9 +1,10 @@
 """Chooses the coreset: the few pipelines that together serve all training functions best.
 
-Three steps, as in Liang et al. (ICML 2023) with local search for the pool: search every function
-for itself from random beginnings; measure the winners on all functions; choose greedily, each time
-the pipeline that saves most bytes beside those already chosen (submodular cover), and beside what
-`-Oz` itself makes of the function, which is always there to fall back on.
+As in Liang et al. (ICML 2023), with local search for the pool: search every function for itself
+from random beginnings; measure the winners on all functions; choose greedily, each time the
+pipeline that saves most bytes beside those already chosen (submodular cover), and beside what `-Oz`
+itself makes of the function, which is always there to fall back on. Last, passes that do not matter
+are dropped from what was chosen: they cost every later compilation time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
-from agent.optimise import History, Objective, Search, Settings, inlined_by
+from agent.optimise import Objective, Search, Settings, inlined_by
 from agent.output import write_file
 from agent.policy import CoresetPolicy, Policy, atoms, random_pipeline
 from agent.search import SearchPolicy
@@ -35,6 +36,7 @@ from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan
 
 _SETTINGS = Settings(objective=Objective.SIZE, target=TargetOptions(relocation_model="module"))
 _SHARED_SEEDS = 12  # random pipelines that every function's search begins with
+_WITNESSES = 8  # modules that a pipeline matters most to, which say what it can do without
 
 # (module, function) -> pipeline -> bytes
 Table = dict[tuple[str, str], dict[str, float]]
@@ -85,7 +87,7 @@ def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> Non
     sources = _sample(folder, wishes.modules, wishes.seed)
     if not sources:
         raise OzoneError(f"no bitcode in {folder}: run 'ozone harvest {folder}' first")
-    steps = 2 * wishes.rounds
+    steps = 2 * wishes.rounds + 1
     with ProgressBar(console=console) as bar:
         task = bar.add_task("choosing", total=steps * len(sources))
         chosen = choose_coreset(sources, wishes, default_path(), lambda _: bar.advance(task))
@@ -118,15 +120,15 @@ def choose_coreset(
     Interrupted, it goes on from the cache. Raises OzoneError when a source cannot be read.
     """
     seeds = _seeds(wishes.seed)
-    chosen: list[tuple[Pipeline, float]] = []
     for round_ in range(wishes.rounds):
         policy = SearchPolicy(wishes.seed + round_, seeds=seeds)
         searched = _measure(sources, policy, wishes.search_budget, cache, wishes.jobs, progress)
         pool = CoresetPolicy(_pool(searched, seeds, wishes.pool))
         measured = _measure(sources, pool, wishes.pool, cache, wishes.jobs, progress)
-        chosen = _greedy(measured, wishes.size)
-        seeds = tuple(pipeline for pipeline, _ in chosen)
-    return chosen
+        seeds = tuple(pipeline for pipeline, _ in _greedy(measured, wishes.size))
+    shorter = CoresetPolicy(minimise(sources, seeds, measured, cache, wishes.jobs))
+    measured = _measure(sources, shorter, wishes.size, cache, wishes.jobs, progress)
+    return _greedy(measured, wishes.size)
 
 
 def _seeds(seed: int) -> tuple[Pipeline, ...]:
@@ -147,24 +149,79 @@ def _measure(
 ) -> Table:
     """Bytes of every function under every pipeline that the policy proposes for it."""
 
-    def work(evaluator: Evaluator, _: Cache, source: Source) -> History:
-        info = evaluator.inspect(source)
-        job = Job(source, Plan(before=OZ), _SETTINGS.target, own_sections=True)
-        (baseline,) = evaluator.evaluate([job])
-        search = Search(evaluator, source, info, _SETTINGS)
-        history = search.explore(policy, inlined_by(info, baseline), budget)
-        for name, tried in history.items():
-            if name in baseline.functions:
-                tried.append((OZ, _SETTINGS.objective.of_function(baseline.functions[name])))
-        return history
+    def work(evaluator: Evaluator, _: Cache, source: Source) -> Table:
+        return _explore(evaluator, source, policy, budget)
 
     table: Table = {}
-    for done, (index, history) in enumerate(for_each(sources, work, cache=cache, jobs=jobs), 1):
-        for name, tried in history.items():
-            costs = {pipeline: cost for pipeline, cost in tried if cost is not None}
-            table[sources[index].name, name] = costs
+    for done, (_, part) in enumerate(for_each(sources, work, cache=cache, jobs=jobs), 1):
+        table |= part
         progress(done)
+    return dict(sorted(table.items()))
+
+
+def _explore(evaluator: Evaluator, source: Source, policy: Policy, budget: int) -> Table:
+    """The same for one module; -Oz's own bodies are among the pipelines."""
+    info = evaluator.inspect(source)
+    job = Job(source, Plan(before=OZ), _SETTINGS.target, own_sections=True)
+    (baseline,) = evaluator.evaluate([job])
+    search = Search(evaluator, source, info, _SETTINGS)
+    table: Table = {}
+    for name, tried in search.explore(policy, inlined_by(info, baseline), budget).items():
+        if name in baseline.functions:
+            tried.append((OZ, _SETTINGS.objective.of_function(baseline.functions[name])))
+        costs = {pipeline: cost for pipeline, cost in tried if cost is not None}
+        table[source.name, name] = costs
     return table
+
+
+def minimise(
+    sources: Sequence[Source],
+    coreset: Sequence[Pipeline],
+    table: Table,
+    cache: Path | None,
+    jobs: int | None,
+) -> tuple[Pipeline, ...]:
+    """The same pipelines without the passes that none of their witnesses misses."""
+    by_name = {source.name: source for source in sources}
+
+    def work(evaluator: Evaluator, _: Cache, pipeline: Pipeline) -> Pipeline:
+        others = {OZ, *map(str, coreset)} - {str(pipeline)}
+        rest = {key: _least(costs, others) for key, costs in table.items()}
+        witnesses = [by_name[name] for name in _witnesses(table, rest, str(pipeline))]
+
+        def bytes_with(shorter: Pipeline) -> float:
+            """What the witnesses' functions take with the others, or with this one."""
+            policy = CoresetPolicy((shorter,))
+            parts = [_explore(evaluator, source, policy, 1) for source in witnesses]
+            return sum(
+                min(rest[key], costs.get(str(shorter), rest[key]))
+                for part in parts
+                for key, costs in part.items()
+                if key in rest
+            )
+
+        least = bytes_with(pipeline)
+        for position in reversed(range(len(pipeline.atoms()))):
+            shorter = pipeline.delete(position)
+            if shorter.atoms() and (found := bytes_with(shorter)) <= least:
+                pipeline, least = shorter, found
+        return pipeline
+
+    return tuple(result for _, result in sorted(for_each(coreset, work, cache=cache, jobs=jobs)))
+
+
+def _least(costs: Mapping[str, float], pipelines: Iterable[str]) -> float:
+    return min((costs[text] for text in pipelines if text in costs), default=float("inf"))
+
+
+def _witnesses(table: Table, rest: Mapping[tuple[str, str], float], pipeline: str) -> list[str]:
+    """The modules that lose most bytes without the pipeline."""
+    gains: Counter[str] = Counter()
+    for (module, function), costs in table.items():
+        gain = rest[module, function] - costs.get(pipeline, float("inf"))
+        if 0 < gain < float("inf"):
+            gains[module] += int(gain)
+    return sorted(gains, key=lambda name: (-gains[name], name))[:_WITNESSES]
 
 
 def _pool(table: Table, seeds: Iterable[Pipeline], size: int) -> tuple[Pipeline, ...]:
