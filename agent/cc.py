@@ -184,7 +184,7 @@ def _make(
     from agent.optimise import Objective, Settings
     from envs.evaluation import Source
     from envs.evaluator import Evaluator
-    from ir_tools.llvm import TargetOptions
+    from ir_tools.target import TargetOptions
 
     settings = Settings(
         budget=options.budget,

@@ -186,7 +186,7 @@ def _settings(options: Namespace, **others: Any) -> Settings:
 
 
 def _settings_for_clang(options: Namespace) -> Settings:
-    from ir_tools.llvm import TargetOptions
+    from ir_tools.target import TargetOptions
 
     return _settings(options, target=TargetOptions(relocation_model="module"))
 
@@ -212,7 +212,7 @@ def _opt(options: Namespace) -> None:
 def _run_opt(options: Namespace, evaluator: Evaluator) -> None:
     from agent.opt import Files, run
     from envs.evaluation import Artefact
-    from ir_tools.llvm import TargetOptions
+    from ir_tools.target import TargetOptions
 
     target = TargetOptions(
         options.target_triple,

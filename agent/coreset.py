@@ -30,9 +30,9 @@ from envs.evaluation import Job, Source
 from envs.evaluator import Evaluator
 from envs.parallel import for_each
 from ir_tools.errors import OzoneError
-from ir_tools.llvm import TargetOptions
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan
+from ir_tools.target import TargetOptions
 
 _SETTINGS = Settings(objective=Objective.SIZE, target=TargetOptions(relocation_model="module"))
 _SHARED_SEEDS = 12  # random pipelines that every function's search begins with

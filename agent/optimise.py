@@ -19,9 +19,9 @@ from agent import inlining
 from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
-from ir_tools.llvm import TargetOptions
 from ir_tools.passes import Trust
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
+from ir_tools.target import TargetOptions
 
 if TYPE_CHECKING:
     from agent.policy import Policy, Proposals

@@ -27,9 +27,10 @@ from benchmarks.material import Options, examples, functions
 from envs.evaluation import Evaluation, Job, Source
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
-from ir_tools.llvm import Context, Target
+from ir_tools.llvm import Context
 from ir_tools.plan import OZ, Plan
 from ir_tools.process import run_tool
+from ir_tools.target import Target
 
 _REPETITIONS = 5
 _FUNCTIONS = 16

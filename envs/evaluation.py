@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ir_tools.llvm import TargetOptions
 from ir_tools.plan import Plan
+from ir_tools.target import TargetOptions
 
 
 class Status(enum.StrEnum):

@@ -23,9 +23,10 @@ from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Sour
 from ir_tools import plan as plans
 from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library
-from ir_tools.llvm import Context, Module, Target, TargetOptions
+from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import Plan
+from ir_tools.target import Target, TargetOptions
 
 _CACHED_MODULES = 8  # parsed sources, and modules prepared from them
 _PR_SET_PDEATHSIG = 1

@@ -103,7 +103,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMGetFirstUse": (_PTR, (_PTR,)),
     "LLVMGetNextUse": (_PTR, (_PTR,)),
     "LLVMGetUser": (_PTR, (_PTR,)),
-    # taking functions out and putting bodies back (ir_tools.partition)
+    # taking functions out and putting bodies back (ir_tools.partition, ir_tools.merge)
     "LLVMIsABlockAddress": (_PTR, (_PTR,)),
     "LLVMIsACallInst": (_PTR, (_PTR,)),
     "LLVMIsAInstruction": (_PTR, (_PTR,)),
@@ -352,3 +352,17 @@ def library() -> ctypes.CDLL:
             if initialize is not None:
                 initialize()
     return lib
+
+
+def take_message(pointer: int | None) -> str:
+    """The text of a message that LLVM allocated, which is then freed."""
+    if not pointer:
+        return ""
+    text = ctypes.string_at(pointer).decode(errors="replace")
+    library().LLVMDisposeMessage(pointer)
+    return text
+
+
+def one_line(message: str) -> str:
+    """LLVM's message without line breaks, for the message of an error."""
+    return " ".join(message.split())

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ir_tools.errors import ParseError
-from ir_tools.libllvm import library
-from ir_tools.llvm import Module, Target
+from ir_tools.libllvm import library, take_message
+from ir_tools.llvm import Module
+from ir_tools.target import Target
 
 # Section names of ELF, Mach-O, COFF and wasm objects, by what they cost. LLVM-C gives no section
 # flags; the names below are those that LLVM's own code generators emit. First match wins.
@@ -78,9 +79,7 @@ def object_sizes(data: bytes, names: Sequence[str] = ()) -> Sizes:
     binary = lib.LLVMCreateBinary(buffer, None, ctypes.byref(message))
     try:
         if not binary:
-            detail = ctypes.string_at(message.value or 0).decode(errors="replace")
-            lib.LLVMDisposeMessage(message)
-            raise ParseError(f"not an object file: {detail}")
+            raise ParseError(f"not an object file: {take_message(message.value)}")
         return _read(binary, names)
     finally:
         if binary:

@@ -31,7 +31,8 @@ from dataclasses import dataclass
 
 from ir_tools.errors import InvalidModuleError
 from ir_tools.libllvm import library
-from ir_tools.llvm import Function, GlobalValue, Linkage, Module
+from ir_tools.llvm import Module
+from ir_tools.symbols import Function, GlobalValue, Linkage
 
 _PREFIX = ".ozone."
 _ANYBODY = 0  # no function's handle

@@ -13,8 +13,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from ir_tools.llvm import Function, Module, Target
+from ir_tools.llvm import Module
 from ir_tools.partition import extract, extractable, merge
+from ir_tools.symbols import Function
+from ir_tools.target import Target
 
 # LLVM 23 drops default<Os> and default<Oz> in favour of the attributes with O2: change it here.
 OZ = "default<Oz>"

@@ -16,9 +16,10 @@ from envs.cache import Cache
 from envs.evaluation import Artefact, FunctionInfo, Job, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError, PipelineError
-from ir_tools.llvm import Context, Function, Linkage, Module
+from ir_tools.llvm import Context, Module
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ, Plan
+from ir_tools.symbols import Function, Linkage
 
 POLICIES = ("coreset", "random", "search")
 

@@ -22,10 +22,11 @@ from envs.evaluator import Evaluator
 from envs.pool import Limits
 from ir_tools import plan as plans
 from ir_tools.errors import InvalidModuleError, ParseError, TargetError, WorkerError
-from ir_tools.llvm import Context, Module, Target, TargetOptions
+from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import OZ, OZ_FUNCTION, Plan, canonical
 from ir_tools.process import run_tool
+from ir_tools.target import Target, TargetOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ir_tools.errors import InvalidModuleError, ParseError, PipelineError, TargetError
+from ir_tools.errors import InvalidModuleError, ParseError, PipelineError
 from ir_tools.libllvm import identity, loaded_version
-from ir_tools.llvm import Context, Linkage, Module, Target, TargetOptions
-from ir_tools.measure import object_sizes
+from ir_tools.llvm import Context, Module
+from ir_tools.target import Target
 
 DATA = Path(__file__).parent / "data"
 TEXT = """
@@ -99,36 +99,10 @@ def test_a_pipeline_runs_and_a_broken_one_leaves_llvms_message(
     assert "alloca" not in str(module)
 
 
-def test_a_function_pipeline_changes_one_function(module: Module, target: Target) -> None:
-    before = module.instruction_count
-    caller, local = module.function("caller"), module.function("local")
-    assert caller is not None
-    assert local is not None
-    caller.run("sroa", target)
-    assert module.instruction_count == before
-    local.run("function(sroa)", target)
-    assert module.instruction_count == before - 3
-
-
 def test_a_clone_is_another_module(module: Module, target: Target) -> None:
     with module.clone() as copy:
         copy.run("globaldce,function(sroa)", target)
         assert str(copy) != str(module)
-
-
-def test_what_a_function_is_can_be_read_and_changed(module: Module) -> None:
-    local = module.function("local")
-    assert local is not None
-    assert local.linkage is Linkage.INTERNAL
-    assert local.has_attribute("minsize")
-    local.remove_attribute("minsize")
-    local.add_attribute("alwaysinline")
-    assert not local.has_attribute("minsize")
-    assert local.has_attribute("alwaysinline")
-    assert [user.name if user else None for user in local.users()].count("caller") == 2
-    assert None in local.users()  # the table of callbacks
-    assert module.function("nobody") is None
-    assert [f.name for f in module.defined_functions()] == ["local", "caller"]
 
 
 def test_an_invalid_module_is_refused(context: Context) -> None:
@@ -145,44 +119,8 @@ def test_inline_assembly_that_does_not_assemble_is_an_error_not_an_exit(context:
         module.emit_object(target)
 
 
-@pytest.mark.parametrize(
-    "triple",
-    [
-        "x86_64-pc-linux-gnu",
-        "i386-pc-linux-gnu",
-        "aarch64-linux-gnu",
-        "thumbv7m-none-eabi",
-        "riscv32-unknown-elf",
-        "avr",
-        "wasm32-unknown-unknown",
-        "arm64-apple-macos",
-        "mips-linux-gnu",
-        "powerpc64le-linux-gnu",
-    ],
-)
-def test_objects_come_out_for_many_targets(context: Context, triple: str) -> None:
-    module = context.parse("define i32 @f(i32 %x) { %y = mul i32 %x, %x ret i32 %y }")
-    with Target(TargetOptions(triple=triple)) as target:
-        module.retarget(target)
-        sizes = object_sizes(module.emit_object(target), ["f"])
-    assert sizes.text > 0
-    assert sizes.symbols.get("f", 1) <= sizes.text
-
-
 def test_assembly_names_the_function(module: Module, target: Target) -> None:
     assert b"caller:" in module.emit_assembly(target)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (TargetOptions(triple="pdp11-dec-unix"), "pdp11|target"),
-        (TargetOptions(relocation_model="floating"), "one of default, static"),
-    ],
-)
-def test_a_target_that_llvm_lacks_is_refused(options: TargetOptions, message: str) -> None:
-    with pytest.raises(TargetError, match=message):
-        Target(options)
 
 
 def test_the_version_and_identity_are_known() -> None:

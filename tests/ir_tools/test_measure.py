@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ir_tools.errors import ParseError
-from ir_tools.llvm import Context, Target, TargetOptions
+from ir_tools.llvm import Context
 from ir_tools.measure import give_own_sections, object_sizes, section_kind, table_sizes
 from ir_tools.process import run_tool
+from ir_tools.target import Target, TargetOptions
 
 TEXT = """
 target triple = "x86_64-pc-linux-gnu"

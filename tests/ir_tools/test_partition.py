@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from ir_tools.clang import run_clang, unoptimised_bitcode
 from ir_tools.errors import InvalidModuleError, ToolError
-from ir_tools.llvm import Context, GlobalValue, Linkage, Module, Target, TargetOptions
+from ir_tools.llvm import Context, Module
 from ir_tools.measure import object_sizes
 from ir_tools.partition import extract, extractable, merge, original_name, split
 from ir_tools.process import run_tool
+from ir_tools.symbols import Linkage
+from ir_tools.target import Target, TargetOptions
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "anghabench" / "examples").glob("*.c"))
 FUNCTION_PASSES = (
@@ -655,9 +657,3 @@ def test_a_function_comes_from_one_part_only(context: Context) -> None:
     module = context.parse(HEADER + MERGED)
     with pytest.raises(InvalidModuleError, match="'f': two parts define it"):
         merge(module, [extract(module, ["f", "g"]), extract(module, ["f"])])
-
-
-def test_symbols_enumerate_everything(context: Context) -> None:
-    module = context.parse("@v = global i32 0 @a = alias i32, ptr @v define void @f() { ret void }")
-    assert [symbol.name for symbol in module.symbols()] == ["f", "v", "a"]
-    assert all(isinstance(symbol, GlobalValue) for symbol in module.symbols())

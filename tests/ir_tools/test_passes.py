@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ir_tools.llvm import Context, Module, Target
+from ir_tools.llvm import Context, Module
 from ir_tools.passes import (
     BY_NAME,
     FUNCTION_SCOPES,
@@ -18,6 +18,7 @@ from ir_tools.passes import (
     catalogue,
 )
 from ir_tools.pipeline import Pipeline
+from ir_tools.target import Target
 
 ROWS = catalogue(Trust.EXPERIMENTAL)
 VARIANTS = [variant for row in ROWS for variant in row.variants]

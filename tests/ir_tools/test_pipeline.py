@@ -10,9 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ir_tools.errors import PipelineError
-from ir_tools.llvm import Context, Target
+from ir_tools.llvm import Context
 from ir_tools.passes import Pass, Scope, Trust, catalogue
 from ir_tools.pipeline import Element, Pipeline
+from ir_tools.target import Target
 
 STUDY = Path(__file__).parents[3] / "shared" / "study" / "pipelines.txt"
 
