@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from ir_tools.llvm import Module
-from ir_tools.partition import extract, extractable, merge
+from ir_tools.merge import merge
+from ir_tools.partition import extract, extractable
 from ir_tools.symbols import Function
 from ir_tools.target import Target
 

@@ -29,12 +29,6 @@ declare void @elsewhere()
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
-    with Context() as opened:
-        yield opened
-
-
-@pytest.fixture
 def module(context: Context) -> Module:
     return context.parse(TEXT)
 
