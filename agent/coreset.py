@@ -122,12 +122,12 @@ def choose_coreset(
     seeds = _seeds(wishes.seed)
     for round_ in range(wishes.rounds):
         policy = SearchPolicy(wishes.seed + round_, seeds=seeds)
-        searched = _measure(sources, policy, wishes.search_budget, cache, wishes.jobs, progress)
+        searched = measure(sources, policy, wishes.search_budget, cache, wishes.jobs, progress)
         pool = CoresetPolicy(_pool(searched, seeds, wishes.pool))
-        measured = _measure(sources, pool, wishes.pool, cache, wishes.jobs, progress)
+        measured = measure(sources, pool, wishes.pool, cache, wishes.jobs, progress)
         seeds = tuple(pipeline for pipeline, _ in _greedy(measured, wishes.size))
     shorter = CoresetPolicy(minimise(sources, seeds, measured, cache, wishes.jobs))
-    measured = _measure(sources, shorter, wishes.size, cache, wishes.jobs, progress)
+    measured = measure(sources, shorter, wishes.size, cache, wishes.jobs, progress)
     return _greedy(measured, wishes.size)
 
 
@@ -139,7 +139,7 @@ def _seeds(seed: int) -> tuple[Pipeline, ...]:
     return (*map(Pipeline.parse, own), *shared)
 
 
-def _measure(
+def measure(
     sources: Sequence[Source],
     policy: Policy,
     budget: int,
@@ -188,26 +188,34 @@ def minimise(
         others = {OZ, *map(str, coreset)} - {str(pipeline)}
         rest = {key: _least(costs, others) for key, costs in table.items()}
         witnesses = [by_name[name] for name in _witnesses(table, rest, str(pipeline))]
-
-        def bytes_with(shorter: Pipeline) -> float:
-            """What the witnesses' functions take with the others, or with this one."""
-            policy = CoresetPolicy((shorter,))
-            parts = [_explore(evaluator, source, policy, 1) for source in witnesses]
-            return sum(
-                min(rest[key], costs.get(str(shorter), rest[key]))
-                for part in parts
-                for key, costs in part.items()
-                if key in rest
-            )
-
-        least = bytes_with(pipeline)
+        least = _bytes_with(pipeline, evaluator, witnesses, rest)
         for position in reversed(range(len(pipeline.atoms()))):
             shorter = pipeline.delete(position)
-            if shorter.atoms() and (found := bytes_with(shorter)) <= least:
+            if not shorter.atoms():
+                break
+            found = _bytes_with(shorter, evaluator, witnesses, rest)
+            if found <= least:
                 pipeline, least = shorter, found
         return pipeline
 
     return tuple(result for _, result in sorted(for_each(coreset, work, cache=cache, jobs=jobs)))
+
+
+def _bytes_with(
+    pipeline: Pipeline,
+    evaluator: Evaluator,
+    witnesses: Iterable[Source],
+    rest: Mapping[tuple[str, str], float],
+) -> float:
+    """What the witnesses' functions take with the rest of the coreset, or with this pipeline."""
+    policy = CoresetPolicy((pipeline,))
+    parts = [_explore(evaluator, source, policy, 1) for source in witnesses]
+    return sum(
+        min(rest[key], costs.get(str(pipeline), rest[key]))
+        for part in parts
+        for key, costs in part.items()
+        if key in rest
+    )
 
 
 def _least(costs: Mapping[str, float], pipelines: Iterable[str]) -> float:

@@ -49,7 +49,7 @@ _AFTER = "globalopt,globaldce,constmerge,rel-lookup-table-converter"
 _LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
 _PIPELINES_FIRST = 6  # of what is left after them, so much goes to choices for the whole module
 _MODULE_SHARE = 0.5
-_LEAST_REINLINING = 2  # one compilation to see where we are, and others to try
+_INFINITE = float("inf")
 
 
 class Objective(enum.StrEnum):
@@ -149,18 +149,21 @@ class Search:
         self._source = source
         self._info = info
         self._settings = settings
+        self._most: Mapping[str, tuple[int, int]] = {}  # what functions measure in the baseline
         self.failures: collections.Counter[Status] = collections.Counter()
         self.candidates = 0
 
     def run(self, outcome: Outcome, policy: Policy) -> Outcome:
         """The outcome of the whole budget."""
+        self._most = outcome.baseline.functions
         inlined = inlined_by(self._info, outcome.baseline)
         budget = self._settings.budget
         changes = round(max(0, budget - _PIPELINES_FIRST) * _MODULE_SHARE)
         lender = self._lender_costs(outcome.baseline, inlined)
         history = self.explore(policy, inlined, budget - changes - self.candidates)
-        (best,) = self._measure([self._composed(history, lender, inlined)])
-        plan, evaluation = self._improve(best, changes)
+        composed, costs = self._composed(history, lender, inlined)
+        (best,) = self._measure([composed])
+        plan, evaluation = self._improve(best, costs, changes)
         outcome = dataclasses.replace(
             outcome, candidates=self.candidates, failures=dict(self.failures)
         )
@@ -183,10 +186,10 @@ class Search:
 
     def _composed(
         self, history: History, lender: Mapping[str, float | None], inlined: Collection[str]
-    ) -> Plan:
-        """The plan of the least cost for every function."""
+    ) -> tuple[Plan, dict[str, float]]:
+        """The plan of the least cost for every function, and what each then costs."""
         functions = {f.name: OZ_FUNCTION for f in self._info.functions}
-        borrowed = []
+        borrowed, least = [], {}
         for name, tried in history.items():
             costs = [cost for _, cost in tried if cost is not None]
             own, lent = min(costs, default=None), lender[name]
@@ -194,8 +197,9 @@ class Search:
                 functions[name] = next(p for p, cost in tried if cost == own)
             if lent is not None and (own is None or lent < own):
                 borrowed.append(name)
+            least[name] = min((cost for cost in (own, lent) if cost is not None), default=_INFINITE)
         plan = dataclasses.replace(_plan(functions, inlined), borrowed=tuple(sorted(borrowed)))
-        return _after_facts(plan, _BEFORES[0])
+        return _after_facts(plan, _BEFORES[0]), least
 
     def explore(self, policy: Policy, inlined: Collection[str], budget: int) -> History:
         """Spend the budget on function pipelines, all functions side by side."""
@@ -231,14 +235,25 @@ class Search:
         return [(_surviving(p, e), e) for p, e in zip(plans, evaluations, strict=True)]
 
     def _costs(self, pipelines: Iterable[str], evaluation: Evaluation) -> dict[str, float | None]:
-        cost, sizes = self._settings.objective.of_function, evaluation.functions
-        return {name: cost(sizes[name]) if name in sizes else None for name in pipelines}
+        sizes = evaluation.functions
+        return {
+            name: self._cost(name, sizes[name]) if name in sizes else None for name in pipelines
+        }
 
-    def _improve(self, best: tuple[Plan, Evaluation], budget: int) -> tuple[Plan, Evaluation]:
+    def _cost(self, name: str, measured: tuple[int, int]) -> float | None:
+        """A function's cost; None where fewer instructions would be bought with bytes in flash."""
+        objective = self._settings.objective
+        if objective is Objective.INSTRUCTIONS and measured[0] > self._most.get(name, measured)[0]:
+            return None
+        return objective.of_function(measured)
+
+    def _improve(
+        self, best: tuple[Plan, Evaluation], costs: dict[str, float], budget: int
+    ) -> tuple[Plan, Evaluation]:
         """Other inlining, then other beginnings; what makes the module smaller is kept."""
         objective = self._settings.objective
         beginnings = min(budget // 2, len(_BEFORES) - 1)
-        changed = self._reinline(best[0], budget - beginnings)
+        changed = self._reinline(best[0], costs, budget - beginnings)
         changes = [changed] if changed.inline != best[0].inline else []
         for plan in changes:
             best = min(best, self._measure([plan])[0], key=lambda each: _rank(objective, each[1]))
@@ -248,26 +263,23 @@ class Search:
             best = min(best, other, key=lambda each: _rank(objective, each[1]))
         return best
 
-    def _reinline(self, plan: Plan, budget: int) -> Plan:
+    def _reinline(self, plan: Plan, costs: dict[str, float], budget: int) -> Plan:
         """Inline what is not, or the reverse, where the functions concerned get smaller together.
 
-        One compilation tries as many functions as have no code in common.
+        One compilation tries as many functions as have no code in common. `costs` are the
+        functions' under the plan.
         """
-        if budget < _LEAST_REINLINING:
-            return plan
-        self.candidates += 1
-        costs = self._function_costs(plan)
         untried = inlining.candidates(self._info)
-        for _ in range(budget - 1):
+        for _ in range(budget):
             batch = inlining.independent(self._info, plan.inline, untried)
-            if not batch or not costs:
+            if not batch:
                 break
             self.candidates += 1
             after = self._function_costs(_flipped(plan, batch))
             kept = []
             for name, concerned in batch.items():
                 untried.remove(name)
-                if _sum(after, concerned) < _sum(costs, concerned):
+                if after and _sum(after, concerned) < _sum(costs, concerned):
                     kept.append(name)
                     costs |= {each: after.get(each, 0.0) for each in concerned}
             plan = _flipped(plan, kept)
@@ -277,7 +289,7 @@ class Search:
         """The cost of each function under the plan; empty when it fails."""
         ((_, evaluation),) = self._measure([plan], own_sections=True)
         costs = self._costs(evaluation.functions, evaluation)
-        failed = {failure.function: float("inf") for failure in evaluation.failures}
+        failed = {failure.function: _INFINITE for failure in evaluation.failures}
         return {name: cost for name, cost in costs.items() if cost is not None} | failed
 
     def _better(self, evaluation: Evaluation, baseline: Evaluation) -> bool:
@@ -331,7 +343,7 @@ def _sum(costs: Mapping[str, float], names: Iterable[str]) -> float:
 
 
 def _rank(objective: Objective, evaluation: Evaluation) -> float:
-    return objective.of(evaluation) if evaluation.ok else float("inf")
+    return objective.of(evaluation) if evaluation.ok else _INFINITE
 
 
 def _next_round(

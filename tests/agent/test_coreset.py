@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent import policy
-from agent.coreset import Wishes, choose_coreset
-from agent.policy import coreset
+from agent.coreset import Table, Wishes, choose_coreset, measure, minimise
+from agent.policy import CoresetPolicy, coreset
 from envs.evaluation import Source
 from ir_tools.pipeline import Pipeline
 
@@ -33,10 +33,27 @@ def test_each_pipeline_chosen_saves_more_and_no_two_are_equal(
     assert 0 < len(chosen) <= WISHES.size
     assert len(set(pipelines)) == len(pipelines)
     assert list(sizes) == sorted(sizes, reverse=True)
-    assert len(steps) == len(sources) * 2 * WISHES.rounds
+    assert len(steps) == len(sources) * (2 * WISHES.rounds + 1)
     again = choose_coreset(sources, WISHES, tmp_path / "cache", steps.append)
     assert again == chosen
     assert choose_coreset(sources, WISHES, None, steps.append) == chosen
+
+
+def test_passes_that_no_function_misses_are_dropped(sources: list[Source], tmp_path: Path) -> None:
+    padded = Pipeline.parse(
+        "function(sroa,lower-matrix-intrinsics,instcombine<no-verify-fixpoint>)"
+    )
+    other = Pipeline.parse("function(sroa,simplifycfg)")
+    table = measure(sources, CoresetPolicy((padded, other)), 2, None, 1, lambda _: None)
+    shorter = minimise(sources, (padded, other), table, None, jobs=1)
+    assert len(shorter) == 2
+    assert "lower-matrix-intrinsics" not in str(shorter[0])
+    measured = measure(sources, CoresetPolicy(shorter), 2, None, 1, lambda _: None)
+    assert _total(measured) <= _total(table)
+
+
+def _total(table: Table) -> float:
+    return sum(min(costs.values()) for costs in table.values())
 
 
 def test_the_shipped_coreset_says_how_it_was_made_and_is_made_of_function_pipelines() -> None:
