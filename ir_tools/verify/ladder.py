@@ -1,0 +1,182 @@
+"""From cheap to dear: are two functions the same, is one a refinement, do they behave alike?
+
+`judge` climbs: identical after renaming, then SMT (`ir_tools.verify.smt`), then execution
+(`ir_tools.verify.execute`). Each rung is a function of its own, since a solver may have to be killed:
+`envs.evaluator` runs them in workers, one by one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ir_tools.errors import NotComparableError
+from ir_tools.llvm import Context
+from ir_tools.verify import ir
+from ir_tools.verify.reader import read_module
+from ir_tools.verify.verdict import Kind, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A function of a module, which is textual IR or bitcode."""
+
+    data: bytes = dataclasses.field(repr=False)
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to try, for one pair. Execution stops at `runs` inputs or at its time."""
+
+    unroll: int = 4
+    smt_s: float = 10.0
+    runs: int = 64
+    execution_s: float = 10.0
+    seed: int = 0
+
+
+Pair = tuple[tuple[ir.Module, ir.Function], tuple[ir.Module, ir.Function]]
+
+
+def read_pair(source: Side, target: Side) -> Pair:
+    """Both sides as values. Raises ParseError, NotComparableError."""
+    first, second = _read(source), _read(target)
+    if first[1].type != second[1].type:
+        raise NotComparableError(
+            f"@{first[1].name} is a {first[1].type} and @{second[1].name} a {second[1].type}: "
+            "only functions of the same type can be compared"
+        )
+    if first[0].layout.pointer_bits != second[0].layout.pointer_bits:
+        raise NotComparableError("the modules are for machines with other pointers")
+    return first, second
+
+
+def _read(side: Side) -> tuple[ir.Module, ir.Function]:
+    with Context() as context, context.parse(side.data, f"@{side.function}") as parsed:
+        module = read_module(parsed)
+    function = module.functions.get(side.function)
+    if function is None or not function.blocks:
+        defined = [name for name, each in module.functions.items() if each.blocks]
+        known = ", ".join(f"@{name}" for name in defined[:8]) or "none"
+        raise NotComparableError(f"no function @{side.function}: defined are {known}")
+    return module, function
+
+
+def by_identity(source: Side, target: Side) -> Verdict | None:
+    """Proved, when both are the same but for names; None otherwise."""
+    (source_module, source_function), (target_module, target_function) = read_pair(source, target)
+    if canonical(source_function) != canonical(target_function):
+        return None
+    used = set(_globals(target_function))
+    if _meanings(source_module, used) != _meanings(target_module, used):
+        return None
+    return Verdict(Kind.PROVED, "identical")
+
+
+def by_smt(source: Side, target: Side, effort: Effort) -> Verdict:
+    """What the solver says within its time."""
+    from ir_tools.verify.smt import refine
+
+    (source_module, _), (target_module, _) = read_pair(source, target)
+    return refine.check(
+        (source_module, source.function), (target_module, target.function),
+        unroll=effort.unroll, timeout_s=effort.smt_s,
+    )  # fmt: skip
+
+
+def by_execution(source: Side, target: Side, effort: Effort) -> Verdict:
+    """What running both on generated inputs says."""
+    from ir_tools.verify.execute import execute
+
+    read_pair(source, target)
+    return execute(
+        (source.data, source.function), (target.data, target.function),
+        runs=effort.runs, seed=effort.seed, timeout_s=effort.execution_s,
+    )  # fmt: skip
+
+
+def stronger(smt: Verdict, execution: Verdict) -> Verdict:
+    """What both together say: a difference that was run counts even against a bounded proof."""
+    if Kind.REFUTED in (smt.kind, execution.kind):
+        return smt if smt.kind is Kind.REFUTED else execution
+    if execution.kind is Kind.TESTED and smt.kind is Kind.UNKNOWN:
+        return dataclasses.replace(execution, reason=smt.reason)
+    if smt.kind is Kind.UNKNOWN:
+        reasons = dict.fromkeys(filter(None, (smt.reason, execution.reason)))
+        return dataclasses.replace(smt, reason="; ".join(reasons))
+    return smt
+
+
+def canonical(function: ir.Function) -> ir.Function:
+    """The function with its locals and blocks numbered in order."""
+    names: dict[str, str] = {}
+    for each in (*function.parameters, *function.blocks, *function.instructions()):
+        if each.name:
+            names.setdefault(each.name, f"%{len(names)}")
+    return dataclasses.replace(
+        function,
+        name="",
+        is_local=False,
+        may_be_replaced=False,
+        parameters=tuple(
+            dataclasses.replace(each, name=names[each.name]) for each in function.parameters
+        ),
+        blocks=tuple(
+            ir.Block(names[block.name], tuple(_renamed(i, names) for i in block.instructions))
+            for block in function.blocks
+        ),
+    )
+
+
+def _renamed(instruction: ir.Instruction, names: Mapping[str, str]) -> ir.Instruction:
+    return dataclasses.replace(
+        instruction,
+        name=names.get(instruction.name, ""),
+        operands=tuple(_value(each, names) for each in instruction.operands),
+        targets=tuple(names[target] for target in instruction.targets),
+        call=instruction.call and _call(instruction.call, names),
+    )
+
+
+def _call(call: ir.Call, names: Mapping[str, str]) -> ir.Call:
+    bundles = tuple((tag, tuple(_value(v, names) for v in values)) for tag, values in call.bundles)
+    return dataclasses.replace(call, callee=_value(call.callee, names), bundles=bundles)
+
+
+def _value(value: ir.Value, names: Mapping[str, str]) -> ir.Value:
+    return ir.Local(value.type, names[value.name]) if isinstance(value, ir.Local) else value
+
+
+def _globals(function: ir.Function) -> list[str]:
+    """Every global that the function names, directly or in a constant."""
+    found: list[str] = []
+    pending: list[ir.Value] = []
+    for instruction in function.instructions():
+        pending += instruction.operands
+        if instruction.call:
+            pending.append(instruction.call.callee)
+            pending += [value for _, values in instruction.call.bundles for value in values]
+    while pending:
+        match pending.pop():
+            case ir.GlobalRef(_, name):
+                found.append(name)
+            case ir.Expression(instruction):
+                pending += instruction.operands
+            case ir.Aggregate(_, elements):
+                pending += elements
+    return found
+
+
+def _meanings(module: ir.Module, names: set[str]) -> dict[str, object]:
+    """What these globals are: for a function its type and attributes, not its body."""
+    meanings: dict[str, object] = {}
+    for name in names:
+        if name in module.functions:
+            function = module.functions[name]
+            parameters = tuple(each.attributes for each in function.parameters)
+            meanings[name] = (function.type, function.attributes, function.result, parameters)
+        else:
+            meanings[name] = module.variables.get(name) or module.aliases.get(name)
+    return meanings
