@@ -28,8 +28,54 @@ from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import Plan
 from ir_tools.target import Target, TargetOptions
 
-_CACHED_MODULES = 8  # parsed sources, and modules prepared from them
+_SOURCES = 4  # that are kept
+_PREPARED = 4  # modules that are kept of each source
+_USES = 20  # evaluations in one context
 _PR_SET_PDEATHSIG = 1
+
+
+class _Loaded:
+    """A parsed source, and modules prepared from it, in a context of their own.
+
+    LLVM frees some of what a clone or a pass makes (distinct metadata, names of types) only with
+    the context, which must therefore not live long.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._open()
+
+    def _open(self) -> None:
+        self._uses = 0
+        self._prepared: collections.OrderedDict[Any, Module] = collections.OrderedDict()
+        self._context = Context()
+        try:
+            self.module = self._context.parse(self.source.data, self.source.name)
+        except OzoneError:
+            self._context.close()
+            raise
+
+    def use(self) -> None:
+        """Make ready for one more evaluation, in a new context every so often."""
+        if self._uses == _USES:
+            self.close()
+            self._open()
+        self._uses += 1
+
+    def prepared(self, key: Any, make: Callable[[], Module]) -> Module:
+        """The module under `key`, made when absent; the least recently used one gives way."""
+        if key not in self._prepared:
+            module = make()
+            if len(self._prepared) == _PREPARED:
+                self._prepared.popitem(last=False)[1].close()
+            self._prepared[key] = module
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
+
+    def close(self) -> None:
+        for module in (*self._prepared.values(), self.module):
+            module.close()
+        self._context.close()
 
 
 class Worker:
@@ -41,29 +87,22 @@ class Worker:
 
     def __init__(self, progress: Callable[[str | None], None]) -> None:
         self._report = progress
-        self._context = Context()
-        self._sources: collections.OrderedDict[str, Module] = collections.OrderedDict()
-        self._data: dict[str, Source] = {}
-        self._prepared: collections.OrderedDict[Any, Module] = collections.OrderedDict()
+        self._sources: collections.OrderedDict[str, _Loaded] = collections.OrderedDict()
         self._targets: dict[Any, Target] = {}
         self._blamed: str | None = None
 
     def load(self, source: Source) -> None:
         """Keep the parsed source. Raises ParseError, InvalidModuleError."""
-        _remember(
-            self._sources,
-            source.digest,
-            lambda: self._context.parse(source.data, source.name),
-        )
-        self._data[source.digest] = source
-        self._data = {digest: kept for digest, kept in self._data.items() if self.knows(digest)}
+        self._sources[source.digest] = _Loaded(source)
+        if len(self._sources) > _SOURCES:
+            self._sources.popitem(last=False)[1].close()
 
     def knows(self, digest: str) -> bool:
         return digest in self._sources
 
     def inspect(self, digest: str) -> ModuleInfo:
         """Facts about the source."""
-        module = self._sources[digest]
+        module = self._sources[digest].module
         functions = tuple(
             FunctionInfo(
                 name=function.name,
@@ -99,8 +138,10 @@ class Worker:
     ) -> tuple[Evaluation, bytes]:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
         self._progress(None)
-        target = self._target(self._sources[digest], options)
-        with self._compiled(digest, plan, options, target) as module:
+        loaded = self._sources[digest]
+        self._sources.move_to_end(digest)
+        target = self._target(loaded.module, options)
+        with self._compiled(loaded, plan, options, target) as module:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
             output = _render(module, target, artefact)
@@ -114,7 +155,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _compiled(
-        self, digest: str, plan: Plan, options: TargetOptions, target: Target
+        self, loaded: _Loaded, plan: Plan, options: TargetOptions, target: Target
     ) -> Iterator[Module]:
         """The module after the plan, for as long as it is needed.
 
@@ -122,37 +163,25 @@ class Worker:
         lists uses in another order, and the names of its types are taken.
         """
         if plan == Plan(before=plan.before):
-            source = self._data[digest]
+            source = loaded.source
             with Context() as context, context.parse(source.data, source.name) as module:
                 if options.triple:
                     module.retarget(target)
                 module.run(plan.before, target)
                 yield module
             return
-        original = self._retargeted(digest, options, target)
+        loaded.use()
+        original = _retargeted(loaded, options, target)
 
         def prepared(before: str) -> Module:
-            key = (digest, plan.inline, before, options)
-            return _remember(
-                self._prepared, key, lambda: plans.prepare(original, plan.inline, before, target)
+            return loaded.prepared(
+                (plan.inline, before, options),
+                lambda: plans.prepare(original, plan.inline, before, target),
             )
 
         lender = prepared(plan.lender) if plan.borrowed else None
         with plans.apply(prepared(plan.before), plan, target, lender, self._progress) as module:
             yield module
-
-    def _retargeted(self, digest: str, options: TargetOptions, target: Target) -> Module:
-        """The source, for the triple that the options name."""
-        source = self._sources[digest]
-        if not options.triple:
-            return source
-
-        def make() -> Module:
-            module = source.clone()
-            module.retarget(target)
-            return module
-
-        return _remember(self._prepared, (digest, options), make)
 
     def _verify(self, module: Module) -> None:
         try:
@@ -170,6 +199,19 @@ class Worker:
         if key not in self._targets:
             self._targets[key] = Target(options, module)
         return self._targets[key]
+
+
+def _retargeted(loaded: _Loaded, options: TargetOptions, target: Target) -> Module:
+    """The source, for the triple that the options name."""
+    if not options.triple:
+        return loaded.module
+
+    def make() -> Module:
+        module = loaded.module.clone()
+        module.retarget(target)
+        return module
+
+    return loaded.prepared(options, make)
 
 
 def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
@@ -198,20 +240,6 @@ def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) ->
             name: (symbols.get(name, 0) + tables.get(name, 0), n) for name, n in counts.items()
         },
     )
-
-
-def _remember(
-    store: collections.OrderedDict[Any, Module], key: Any, make: Callable[[], Module]
-) -> Module:
-    """The module under `key`, made when absent; the least recently used one gives way."""
-    if key in store:
-        store.move_to_end(key)
-        return store[key]
-    module = make()
-    if len(store) >= _CACHED_MODULES:
-        store.popitem(last=False)[1].close()
-    store[key] = module
-    return module
 
 
 def _limit(memory_bytes: int) -> None:

@@ -598,6 +598,35 @@ def test_no_worker_survives_its_parent(number: signal.Signals, marked: Any) -> N
     marked.wait_until_gone()
 
 
+def resident_mib(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / MIB
+
+
+def test_debug_information_does_not_pile_up_in_a_worker(compile_c: Any, marked: Any) -> None:
+    text = "".join(
+        f"""
+        struct s{i} {{ int a[{i + 1}]; struct s{i} *next; }};
+        int f{i}(struct s{i} *p, int n) {{
+            int sum = 0;
+            for (int j = 0; j < n; j++) for (int k = 0; k <= {i}; k++) sum += p->a[k] * j;
+            return sum;
+        }}"""
+        for i in range(12)
+    )
+    source = compile_c(text, "debug.c", "-g")
+    passes = ("sroa", "gvn", "dse", "adce", "loop-mssa(licm)", "instcombine<no-verify-fixpoint>")
+    jobs = [Job(source, Plan(default=text)) for text in passes]
+
+    with Evaluator(1) as evaluator:
+        for done in range(0, 300, len(jobs)):
+            evaluator.evaluate(jobs)
+            if done == 120:  # contexts have come and gone
+                (pid,) = marked.pids(WORKER)
+                early = resident_mib(pid)
+        assert marked.pids(WORKER) == [pid]
+        assert resident_mib(pid) < early + 8
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_workers_memory_is_flat(examples: dict[str, Source], marked: Any) -> None:
@@ -606,19 +635,16 @@ def test_a_workers_memory_is_flat(examples: dict[str, Source], marked: Any) -> N
     jobs = [on(source, text, f0=extra) for text in plan_texts for extra in ("", "gvn", "bdce")]
     jobs += [Job(source, Plan(before=OZ)), on(source, f0="no-such-pass")]
 
-    def resident(pid: int) -> int:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-
     with Evaluator(1) as evaluator:
         done = 0
         while done < 4_000:
             done += len(evaluator.evaluate(jobs))
         (pid,) = marked.pids(WORKER)
-        early = resident(pid)
+        early = resident_mib(pid)
         while done < 20_000:
             done += len(evaluator.evaluate(jobs))
         assert marked.pids(WORKER) == [pid]
-        assert resident(pid) < 1.05 * early
+        assert resident_mib(pid) < 1.05 * early
 
 
 def test_plans_are_the_same_in_a_worker_and_here(
