@@ -15,7 +15,7 @@ from typing import Any
 
 from envs import wire
 from envs.evaluation import Source, Status
-from ir_tools.errors import OzoneError
+from ir_tools.errors import OzoneError, one_line
 from ir_tools.process import start_tool
 
 _WALL_PER_CPU = 10  # a worker that sleeps in a lock burns no CPU: bound the wall time as well
@@ -177,4 +177,4 @@ def _cause(code: int, text: str) -> str:
     parts += re.findall(r"Running pass \"[^\n]*", text)[-1:]
     if code > 0 and not fatal and text.strip():
         parts.append(text.strip().splitlines()[-1])
-    return ": ".join(parts)
+    return one_line(": ".join(parts))

@@ -6,6 +6,16 @@ escapes is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+_MESSAGE_CHARACTERS = 1000
+
+
+def one_line(message: str) -> str:
+    """A message of LLVM's that may quote any input: one line, printable and of bounded length."""
+    line = " ".join(message.split())
+    if len(line) > _MESSAGE_CHARACTERS:
+        line = f"{line[:_MESSAGE_CHARACTERS]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
 
 class OzoneError(Exception):
     """Base of all errors whose message is meant for the user: one line that says what to do."""

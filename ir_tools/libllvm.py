@@ -361,8 +361,3 @@ def take_message(pointer: int | None) -> str:
     text = ctypes.string_at(pointer).decode(errors="replace")
     library().LLVMDisposeMessage(pointer)
     return text
-
-
-def one_line(message: str) -> str:
-    """LLVM's message without line breaks, for the message of an error."""
-    return " ".join(message.split())

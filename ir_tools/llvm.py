@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-from ir_tools.errors import InvalidModuleError, ParseError, PipelineError
-from ir_tools.libllvm import DiagnosticHandler, library, one_line, take_message
+from ir_tools.errors import InvalidModuleError, ParseError, PipelineError, one_line
+from ir_tools.libllvm import DiagnosticHandler, library, take_message
 from ir_tools.symbols import Function, GlobalValue
 from ir_tools.target import Target
 
@@ -71,7 +71,7 @@ class Context:
         )
         if failed:
             detail = self.take_errors() or one_line(take_message(message.value))
-            raise ParseError(f"{name}: not readable as LLVM IR or bitcode: {detail}")
+            raise ParseError(f"{one_line(name)}: not readable as LLVM IR or bitcode: {detail}")
         assert module.value is not None
         parsed = Module(self, module.value)
         self.take_errors()
@@ -132,9 +132,9 @@ class Module:
             pointer = self._lib.LLVMGetErrorMessage(error)
             message = ctypes.string_at(pointer).decode(errors="replace")
             self._lib.LLVMDisposeErrorMessage(pointer)
-            raise PipelineError(f"pipeline '{pipeline}': {one_line(message)}")
+            raise PipelineError(f"pipeline '{one_line(pipeline)}': {one_line(message)}")
         if self.context.errors:
-            raise PipelineError(f"pipeline '{pipeline}': {self.context.take_errors()}")
+            raise PipelineError(f"pipeline '{one_line(pipeline)}': {self.context.take_errors()}")
 
     def verify(self) -> None:
         """Raises InvalidModuleError with the verifier's message."""
@@ -175,7 +175,7 @@ class Module:
             target.handle, self.handle, kind, ctypes.byref(message), ctypes.byref(buffer)
         )
         if failed:
-            raise InvalidModuleError(f"no code generated: {take_message(message.value)}")
+            raise InvalidModuleError(f"no code generated: {one_line(take_message(message.value))}")
         data = _buffer_bytes(buffer.value or 0)
         if self.context.errors:
             raise InvalidModuleError(f"no code generated: {self.context.take_errors()}")

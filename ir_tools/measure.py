@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ir_tools.errors import ParseError
+from ir_tools.errors import ParseError, one_line
 from ir_tools.libllvm import library, take_message
 from ir_tools.llvm import Module
 from ir_tools.target import Target
@@ -79,7 +79,7 @@ def object_sizes(data: bytes, names: Sequence[str] = ()) -> Sizes:
     binary = lib.LLVMCreateBinary(buffer, None, ctypes.byref(message))
     try:
         if not binary:
-            raise ParseError(f"not an object file: {take_message(message.value)}")
+            raise ParseError(f"not an object file: {one_line(take_message(message.value))}")
         return _read(binary, names)
     finally:
         if binary:

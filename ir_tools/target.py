@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ir_tools.errors import TargetError
-from ir_tools.libllvm import library, one_line, take_message
+from ir_tools.errors import TargetError, one_line
+from ir_tools.libllvm import library, take_message
 
 if TYPE_CHECKING:
     from ir_tools.llvm import Module
