@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import os
 import selectors
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,9 @@ from envs.pool import Death, Limits, Request, WorkerHandle
 from ir_tools.errors import OzoneError, WorkerError
 from ir_tools.libllvm import loaded_version
 from ir_tools.plan import Plan
+
+_CHUNK = 8  # plans in one request, so that they share what a message costs
+_SMALL_BYTES = 1 << 15  # of a source; larger ones take so long that it does not show
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Evaluator:
 
     def inspect(self, source: Source) -> ModuleInfo:
         """Facts about a module. Raises ParseError, InvalidModuleError, WorkerError."""
-        info: ModuleInfo = self._one(Request("inspect", source, ()))
+        info: ModuleInfo = self._one(Request("inspect", source, (), compilations=0))
         return info
 
     def build(self, job: Job, artefact: Artefact) -> tuple[Evaluation, bytes]:
@@ -97,16 +101,16 @@ class Evaluator:
         return [results[index] for index in range(len(jobs))]
 
     def _round(self, attempts: dict[int, _Attempt]) -> dict[int, Evaluation | _Attempt]:
-        """Try every attempt once: a final evaluation, or the next attempt."""
-        requests = [
-            Request("evaluate", job.source, (attempt.plan, job.target, job.own_sections))
-            for attempt in attempts.values()
-            for job in (attempt.job,)
-        ]
+        """Try every attempt once: a final evaluation, or the next attempt.
+
+        Neither is there for those that shared a request with one that ended its worker.
+        """
+        chunks = list(_chunks(attempts, self._jobs))
+        requests = [_request([attempts[index] for index in chunk]) for chunk in chunks]
         outcomes: dict[int, Evaluation | _Attempt] = {}
-        for (index, attempt), reply in zip(attempts.items(), self._run(requests), strict=True):
-            evaluation, function = _judge(reply)
-            outcomes[index] = self._settle(attempt, evaluation, function)
+        for chunk, reply in zip(chunks, self._run(requests), strict=True):
+            for index, (evaluation, function) in _judge(chunk, reply).items():
+                outcomes[index] = self._settle(attempts[index], evaluation, function)
         return outcomes
 
     def _settle(
@@ -182,7 +186,7 @@ class Evaluator:
                 worker = WorkerHandle(self._limits)
                 self._workers.append(worker)
             index, request = pending.popleft()
-            self.compilations += request.kind != "inspect"
+            self.compilations += request.compilations
             worker.send(request)
             busy[index] = worker
             selector.register(worker.replies, selectors.EVENT_READ, index)
@@ -209,7 +213,7 @@ class Evaluator:
         for index in dict.fromkeys((*ready, *late)):
             worker = busy[index]
             reply = worker.kill_late() if index not in ready else worker.receive()
-            if reply is None:  # progress only
+            if reply is None:  # it was sent once more
                 continue
             selector.unregister(worker.replies)
             replies[index] = reply
@@ -252,11 +256,31 @@ def _repeatable(evaluation: Evaluation) -> bool:
     return not statuses & {Status.HANG, Status.OOM}
 
 
-def _judge(reply: Any) -> tuple[Evaluation, str | None]:
-    """The evaluation in a reply, and the function to blame for a bad one.
+def _chunks(attempts: Mapping[int, _Attempt], jobs: int) -> Iterator[list[int]]:
+    """Neighbours that share a request: small ones, of one source and for one target."""
+
+    def kind(index: int) -> object:
+        job = attempts[index].job
+        shares = len(job.source.data) < _SMALL_BYTES
+        return job.source.digest, job.target, job.own_sections, None if shares else index
+
+    size = max(1, min(_CHUNK, len(attempts) // jobs))
+    for _, group in itertools.groupby(attempts, kind):
+        indices = list(group)
+        for start in range(0, len(indices), size):
+            yield indices[start : start + size]
+
+
+def _request(attempts: list[_Attempt]) -> Request:
+    job, each = attempts[0].job, tuple(attempt.plan for attempt in attempts)
+    return Request("evaluate", job.source, (each, job.target, job.own_sections), len(each))
+
+
+def _judge(chunk: list[int], reply: Any) -> dict[int, tuple[Evaluation, str | None]]:
+    """The evaluations in a reply to a chunk, and the function to blame for a bad one.
 
     "" when it is not known which, None when it is none.
     """
     if isinstance(reply, Death):
-        return Evaluation(reply.status, reply.message), reply.function
-    return reply.value, reply.function
+        return {chunk[reply.done]: (Evaluation(reply.status, reply.message), reply.function)}
+    return dict(zip(chunk, reply.value, strict=True))

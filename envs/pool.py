@@ -19,7 +19,6 @@ from ir_tools.errors import OzoneError, one_line
 from ir_tools.process import start_tool
 
 _WALL_PER_CPU = 10  # a worker that sleeps in a lock burns no CPU: bound the wall time as well
-_STDERR_TAIL = 16384
 _PACKAGES = str(Path(__file__).resolve().parent.parent)
 
 
@@ -46,22 +45,26 @@ class Request:
     kind: str
     source: Source
     arguments: tuple[Any, ...]
+    compilations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the method returned; `function` is whose pipeline ran last, as the worker told."""
+    """What the method returned."""
 
     value: Any
-    function: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """The worker ended before it could answer."""
+    """The worker ended before it could answer: after so many plans, by that function's pipeline.
+
+    `function` is "" when it may be anybody's fault, None when it is nobody's.
+    """
 
     status: Status
     message: str
+    done: int
     function: str | None
 
 
@@ -88,7 +91,6 @@ class WorkerHandle:
             os.close(requests)
             os.close(replies)
         self._known: set[str] = set()
-        self._function: str | None = None
         self._request: Request | None = None
         self._cpu_s = self._deadline = 0.0
 
@@ -102,9 +104,11 @@ class WorkerHandle:
 
     def send(self, request: Request) -> None:
         """Begin a request. The module's bytes travel only the first time."""
-        self._request, self._function = request, None
+        self._request = request
         self._cpu_s = self._limits.cpu_for(request.source)
-        self._deadline = time.monotonic() + self._cpu_s * _WALL_PER_CPU
+        self._deadline = time.monotonic() + self._cpu_s * _WALL_PER_CPU * max(
+            1, request.compilations
+        )
         source = None if request.source.digest in self._known else request.source
         self._known.add(request.source.digest)
         message = (request.kind, request.source.digest, source, request.arguments, self._cpu_s)
@@ -112,15 +116,12 @@ class WorkerHandle:
             wire.write(self._requests, message)
 
     def receive(self) -> Reply | Death | OzoneError | None:
-        """The next message's meaning; None while the request goes on."""
+        """The answer's meaning; None where the worker must first be told the source again."""
         assert self._request is not None
         try:
             kind, *payload = wire.read(self.replies)
         except Exception:  # EOF, or the garbage that a dying process wrote
             return self._post_mortem()
-        if kind == "at":
-            self._function = payload[0]
-            return None
         if kind == "unknown":  # it made room for other modules
             self._known.discard(self._request.source.digest)
             self.send(self._request)
@@ -128,32 +129,32 @@ class WorkerHandle:
         if kind == "error":
             error: OzoneError = payload[0]
             return error
-        if kind == "oom":
-            return Death(Status.OOM, self._out_of_memory, self._function)
-        return Reply(payload[0], self._function)
+        return Reply(payload[0])
 
     def kill_late(self) -> Death:
         """End a worker whose wall time is over."""
         self._process.kill()
         self._process.wait()
-        return Death(Status.HANG, f"no answer in {self._cpu_s * _WALL_PER_CPU:g} s", self._function)
+        message = f"no answer in {self._cpu_s * _WALL_PER_CPU:g} s"
+        done, function, _ = self._last_words()
+        return Death(Status.HANG, message, done, function)
 
-    @property
-    def _out_of_memory(self) -> str:
-        return f"out of memory (limit {self._limits.memory_bytes >> 20} MiB)"
+    def _last_words(self) -> tuple[int, str | None, str]:
+        """The worker's last note, and what was printed since."""
+        self._stderr.seek(0)
+        return wire.decode_note(self._stderr.read())
 
     def _post_mortem(self) -> Death:
         code = self._process.wait()
-        self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
-        text = self._stderr.read().decode(errors="replace")
+        done, function, text = self._last_words()
         if code == -signal.SIGPROF:
             status, message = Status.HANG, f"more than {self._cpu_s:g} s of CPU time"
         elif code == -signal.SIGKILL or re.search("out of memory|bad_alloc|MemoryError", text):
-            status, message = Status.OOM, self._out_of_memory
+            status = Status.OOM
+            message = f"out of memory (limit {self._limits.memory_bytes >> 20} MiB)"
         else:
             status, message = Status.CRASH, _cause(code, text)
-        return Death(status, message, self._function)
+        return Death(status, message, done, function)
 
     def kill(self) -> None:
         """End the process, nothing else; safe from any thread."""

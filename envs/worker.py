@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from envs import wire
@@ -31,6 +31,7 @@ from ir_tools.target import Target, TargetOptions
 _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
 _USES = 20  # evaluations in one context
+_STDERR_BYTES = 1 << 20  # passes that print are cut off there
 _PR_SET_PDEATHSIG = 1
 
 
@@ -81,15 +82,28 @@ class _Loaded:
 class Worker:
     """Serves requests on modules that it keeps by digest.
 
-    `progress` is told the function whose pipeline is about to run, "" when it may be anybody's
-    fault, and None as long as it is nobody's.
+    `note` is told how many plans of the request are done, and the function whose pipeline is about
+    to run, "" when it may be anybody's fault, None as long as it is nobody's.
     """
 
-    def __init__(self, progress: Callable[[str | None], None]) -> None:
-        self._report = progress
+    def __init__(self, note: Callable[[int, str | None], None]) -> None:
+        self._note = note
         self._sources: collections.OrderedDict[str, _Loaded] = collections.OrderedDict()
         self._targets: dict[Any, Target] = {}
+        self._done = 0
         self._blamed: str | None = None
+        self._cpu_s = 0.0
+
+    def begin(self, cpu_s: float) -> None:
+        """Start on a request, each compilation of which may take that long; 0 ends it."""
+        self._cpu_s = cpu_s
+        self._compile(0)
+
+    def _compile(self, done: int) -> None:
+        """Start on a compilation: its CPU time begins, and nobody is to blame yet."""
+        signal.setitimer(signal.ITIMER_PROF, self._cpu_s)  # SIGPROF's default action ends us
+        self._done = done
+        self._progress(None)
 
     def load(self, source: Source) -> None:
         """Keep the parsed source. Raises ParseError, InvalidModuleError."""
@@ -117,6 +131,17 @@ class Worker:
         return ModuleInfo(module.triple, functions)
 
     def evaluate(
+        self, digest: str, each: Sequence[Plan], options: TargetOptions, own_sections: bool
+    ) -> list[tuple[Evaluation, str | None]]:
+        """Each plan's measurements, and whose fault it is that they are bad."""
+        measured: list[tuple[Evaluation, str | None]] = []
+        for done, plan in enumerate(each):
+            self._compile(done)
+            evaluation = self._evaluate(digest, plan, options, own_sections)
+            measured.append((evaluation, self._blamed))
+        return measured
+
+    def _evaluate(
         self, digest: str, plan: Plan, options: TargetOptions, own_sections: bool
     ) -> Evaluation:
         """The measurements of one compilation; what LLVM reports as errors are statuses."""
@@ -125,7 +150,6 @@ class Worker:
             evaluation = self.build(digest, plan, options, own_sections, None)[0]
         except (PipelineError, InvalidModuleError) as error:
             evaluation = Evaluation(Status.INVALID, str(error))
-            self._progress(self._blamed)  # the parent retries without that function's pipeline
         return dataclasses.replace(evaluation, wall_s=time.perf_counter() - started)
 
     def build(
@@ -137,7 +161,6 @@ class Worker:
         artefact: Artefact | None,
     ) -> tuple[Evaluation, bytes]:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
-        self._progress(None)
         loaded = self._sources[digest]
         self._sources.move_to_end(digest)
         target = self._target(loaded.module, options)
@@ -192,7 +215,7 @@ class Worker:
 
     def _progress(self, function: str | None) -> None:
         self._blamed = function
-        self._report(function)
+        self._note(self._done, function)
 
     def _target(self, module: Module, options: TargetOptions) -> Target:
         key = (options, module.triple, module.flag("PIC Level"))
@@ -243,8 +266,9 @@ def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) ->
 
 
 def _limit(memory_bytes: int) -> None:
-    """Bound memory, write no core files, and die with the parent."""
+    """Bound memory and stderr, write no core files, and die with the parent."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_STDERR_BYTES, _STDERR_BYTES))  # no pipes' limit
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere EOF must do
@@ -262,11 +286,19 @@ def _private_pipes() -> tuple[int, int]:
     return requests, replies
 
 
+def _note(done: int, function: str | None) -> None:
+    """Leave word for whoever finds us dead; what was printed in the last compilation is dropped."""
+    os.pwrite(2, wire.encode_note(done, function), 0)
+    if function is None and os.lseek(2, 0, os.SEEK_CUR) != wire.NOTE_BYTES:
+        os.ftruncate(2, wire.NOTE_BYTES)
+        os.lseek(2, wire.NOTE_BYTES, os.SEEK_SET)
+
+
 def _serve(worker: Worker, requests: int, replies: int) -> None:
     """Answer requests (kind, digest, source or None, arguments, CPU s) until the parent is gone."""
     while True:
         kind, digest, source, arguments, cpu_s = wire.read(requests)
-        signal.setitimer(signal.ITIMER_PROF, cpu_s)  # SIGPROF's default action ends the process
+        worker.begin(cpu_s)
         try:
             if source is not None:
                 worker.load(source)
@@ -274,18 +306,15 @@ def _serve(worker: Worker, requests: int, replies: int) -> None:
             answer = ("done", getattr(worker, kind)(digest, *arguments)) if known else ("unknown",)
         except OzoneError as error:
             answer = ("error", error)
-        except MemoryError:
-            answer = ("oom",)
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        worker.begin(0)  # whoever dies while idle blames nobody
         wire.write(replies, answer)
 
 
 def main() -> None:
     requests, replies = _private_pipes()
     _limit(memory_bytes=int(sys.argv[1]))
-    worker = Worker(lambda function: wire.write(replies, ("at", function)))
     with contextlib.suppress(EOFError, BrokenPipeError):
-        _serve(worker, requests, replies)
+        _serve(Worker(_note), requests, replies)
 
 
 if __name__ == "__main__":

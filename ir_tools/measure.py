@@ -8,6 +8,7 @@ reported apart, so that nothing is "saved" by moving it.
 from __future__ import annotations
 
 import ctypes
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Sizes:
         return self.text + self.rodata + self.data
 
 
+@functools.lru_cache(1024)
 def section_kind(name: str) -> str:
     """`text`, `rodata`, `data`, `eh_frame` or `none` for a section's name."""
     return next(kind for kind, pattern in _KINDS if pattern.match(name))

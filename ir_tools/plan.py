@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ir_tools.llvm import Module
 from ir_tools.merge import merge
@@ -62,7 +61,8 @@ class Plan:
     @property
     def digest(self) -> str:
         """A content hash that is stable between runs: 32 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:32]
+        values = tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+        return hashlib.sha256(repr(values).encode()).hexdigest()[:32]
 
     def without(self, names: set[str]) -> Plan:
         """The same plan with the empty pipeline for these functions."""

@@ -262,6 +262,35 @@ def test_outgrown_memory_is_a_status_and_harms_no_other_job() -> None:
         assert evaluator.deaths == {Status.OOM: 1}
 
 
+def test_plans_that_share_a_request_share_no_failure() -> None:
+    jobs = [
+        on(THREE, f0=text) for text in ("gvn", "dse", "adce", "sccp", "bdce", "reassociate", "")
+    ]
+    jobs[2:2] = [Job(THREE, Plan(before="trigger-crash-module"))]
+    jobs[5:5] = [on(THREE, f1="trigger-crash-function"), on(THREE, f2="no-such-pass")]
+    with Evaluator(1) as evaluator:
+        evaluations = evaluator.evaluate(jobs)
+        assert evaluator.deaths == {Status.CRASH: 2}
+        assert evaluator.compilations < 3 * len(jobs)
+    failed = {index: [f.function for f in e.failures] for index, e in enumerate(evaluations)}
+    assert {index: names for index, names in failed.items() if names} == {5: ["f1"], 6: ["f2"]}
+    assert [index for index, e in enumerate(evaluations) if not e.ok] == [2]
+    for index in {*range(len(jobs))} - {2, 5, 6}:
+        assert evaluations[index] == measured_in_process(jobs[index])
+
+
+def test_what_passes_print_is_bounded_and_harms_nothing() -> None:
+    printing = [Plan(before="print," * count + "globaldce", default="gvn") for count in (1, 3000)]
+    with Evaluator(1) as evaluator:
+        for plan in printing * 2:
+            assert one(evaluator, Job(THREE, plan)) == measured_in_process(on(THREE, "gvn"))
+        (worker,) = evaluator._workers
+        assert os.fstat(worker._stderr.fileno()).st_size <= 1 << 20
+        assert one(evaluator, on(THREE)).ok
+        assert os.fstat(worker._stderr.fileno()).st_blocks * 512 <= 8192
+        assert not evaluator.deaths
+
+
 def test_only_the_functions_whose_pipelines_fail_lose_them(shared: Evaluator) -> None:
     source = functions(12)
     bad = dict(zip(("f2", "f7", "f11"), FAILING.values(), strict=True))
@@ -506,6 +535,10 @@ def test_every_artefact_is_the_evaluated_module(
             assert module.instruction_count == evaluation.instructions
             read_again.append(str(module))
     assert read_again[0] == read_again[1]
+    for artefact in (Artefact.IR, Artefact.BITCODE):  # as `llc` would make an object of it
+        context = Context()
+        with context, context.parse(built[artefact][1]) as module, Target(module=module) as target:
+            assert object_sizes(module.emit_object(target)).text == evaluation.text
     assert b"\nmain:" in built[Artefact.ASSEMBLY][1]
 
 

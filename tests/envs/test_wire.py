@@ -104,3 +104,27 @@ def test_writing_to_a_reader_that_is_gone_is_an_error() -> None:
 def test_a_frame_is_a_length_and_a_body() -> None:
     frame = wire.encode(7)
     assert struct.unpack("!Q", frame[:8]) == (len(frame) - 8,)
+
+
+NAMES = st.binary(max_size=40).map(
+    lambda name: name.replace(b"\0", b"").decode(errors="surrogateescape")
+)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 99), st.none() | NAMES, st.binary(max_size=99))
+def test_a_note_is_read_back_whatever_was_printed_after_it(
+    done: int, function: str | None, printed: bytes
+) -> None:
+    note = wire.encode_note(done, function)
+    before = wire.encode_note(7, "a longer note from before")
+    stderr = (note + before[len(note) :]).ljust(wire.NOTE_BYTES, b"\0") + printed
+    assert wire.decode_note(stderr) == (done, function, printed.decode(errors="replace"))
+
+
+def test_a_name_too_long_for_a_note_is_an_unknown_one_and_no_note_blames_nobody() -> None:
+    note = wire.encode_note(3, "f" * wire.NOTE_BYTES)
+    assert wire.decode_note(note) == (3, "", "")
+    traceback = "Traceback (most recent call last):\nMemoryError"
+    assert wire.decode_note(traceback.encode()) == (0, None, traceback)
+    assert wire.decode_note(b"") == (0, None, "")
