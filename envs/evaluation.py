@@ -19,6 +19,7 @@ class Status(enum.StrEnum):
     CRASH = "crash"  # a signal, an LLVM fatal error, an assertion
     HANG = "hang"  # the CPU time limit
     OOM = "oom"  # the memory limit
+    KILLED = "killed"  # from outside: by the kernel for want of memory, or by someone
     INVALID = "invalid"  # a pipeline that LLVM rejects, or output that its verifier rejects
 
 

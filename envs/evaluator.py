@@ -253,7 +253,7 @@ class Evaluator:
 def _repeatable(evaluation: Evaluation) -> bool:
     """Whether it would be the same with other limits, on another day."""
     statuses = {evaluation.status, *(failure.status for failure in evaluation.failures)}
-    return not statuses & {Status.HANG, Status.OOM}
+    return not statuses & {Status.HANG, Status.OOM, Status.KILLED}
 
 
 def _chunks(attempts: Mapping[int, _Attempt], jobs: int) -> Iterator[list[int]]:

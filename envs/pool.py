@@ -19,6 +19,7 @@ from ir_tools.errors import OzoneError, one_line
 from ir_tools.process import start_tool
 
 _WALL_PER_CPU = 10  # a worker that sleeps in a lock burns no CPU: bound the wall time as well
+_KILLED = "SIGKILL: from the kernel for want of memory, or from someone"
 _PACKAGES = str(Path(__file__).resolve().parent.parent)
 
 
@@ -147,9 +148,11 @@ class WorkerHandle:
     def _post_mortem(self) -> Death:
         code = self._process.wait()
         done, function, text = self._last_words()
+        if code == -signal.SIGKILL:  # what outgrows the limit ends with a message instead
+            return Death(Status.KILLED, _KILLED, done, None)
         if code == -signal.SIGPROF:
             status, message = Status.HANG, f"more than {self._cpu_s:g} s of CPU time"
-        elif code == -signal.SIGKILL or re.search("out of memory|bad_alloc|MemoryError", text):
+        elif re.search("out of memory|bad_alloc|MemoryError", text):
             status = Status.OOM
             message = f"out of memory (limit {self._limits.memory_bytes >> 20} MiB)"
         else:

@@ -563,8 +563,11 @@ def test_a_worker_that_was_killed_while_idle_is_replaced_and_blames_no_job(marke
         assert one(evaluator, on(THREE)) == expected
 
 
-def test_a_worker_that_was_killed_while_busy_is_replaced_and_the_batch_goes_on(marked: Any) -> None:
-    with Evaluator(1, limits=Limits(cpu_s=60)) as evaluator:
+def test_a_worker_that_was_killed_while_busy_is_replaced_and_the_batch_goes_on(
+    marked: Any, tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path / "c.sqlite")
+    with Evaluator(1, cache, limits=Limits(cpu_s=60)) as evaluator:
         busy = Job(long_function(3000), Plan(before=f"function({ENDLESS})"))
 
         def kill() -> None:
@@ -576,8 +579,12 @@ def test_a_worker_that_was_killed_while_busy_is_replaced_and_the_batch_goes_on(m
         killer.start()
         killed, other = evaluator.evaluate([busy, on(THREE)])
         killer.join()
-        assert not killed.ok
+        assert (killed.status, killed.failures) == (Status.KILLED, ())
+        assert "SIGKILL" in killed.message
         assert other == measured_in_process(on(THREE))
+    with Evaluator(1, cache, limits=Limits(cpu_s=0.3)) as evaluator:
+        again, _ = evaluator.evaluate([busy, on(THREE)])
+        assert (again.status, evaluator.cache_hits) == (Status.HANG, 1)
 
 
 def test_leaving_ends_the_workers_whatever_they_do(marked: Any) -> None:
