@@ -8,6 +8,9 @@ includes sending and parsing it. A figure is the ratio of the times that all sou
 in processor time (of parent and worker), which others on the machine hardly change, and by the
 wall.
 
+Sizes are compared byte by byte. `opt` is told not to write the order of uses, which decides ties in
+code generation: LLVM-C cannot write it, and Ozone measures what its own output will compile to.
+
 What is not measured: more than one worker, the cache, the start of a worker, crashes.
 """
 
@@ -136,7 +139,7 @@ def _by_processes(path: Path, pipelines: Sequence[str]) -> list[int]:
             (
                 "opt-22",
                 f"-passes={pipeline}",
-                "-preserve-bc-uselistorder",
+                "-preserve-bc-uselistorder=false",
                 str(path),
                 "-o",
                 str(optimised),
