@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from envs import wire
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
@@ -79,6 +79,13 @@ class _Loaded:
         self._context.close()
 
 
+class _OtherArchitecture(Exception):
+    """Code generation for one architecture changes that of others for the life of the process.
+
+    AVR's, for one, turns off jump tables for all.
+    """
+
+
 class Worker:
     """Serves requests on modules that it keeps by digest.
 
@@ -90,6 +97,7 @@ class Worker:
         self._note = note
         self._sources: collections.OrderedDict[str, _Loaded] = collections.OrderedDict()
         self._targets: dict[Any, Target] = {}
+        self._architecture = ""
         self._done = 0
         self._blamed: str | None = None
         self._cpu_s = 0.0
@@ -220,7 +228,12 @@ class Worker:
     def _target(self, module: Module, options: TargetOptions) -> Target:
         key = (options, module.triple, module.flag("PIC Level"))
         if key not in self._targets:
-            self._targets[key] = Target(options, module)
+            target = Target(options, module)
+            architecture = target.triple.partition("-")[0]
+            if self._architecture not in ("", architecture):
+                raise _OtherArchitecture
+            self._architecture = architecture
+            self._targets[key] = target
         return self._targets[key]
 
 
@@ -268,7 +281,9 @@ def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) ->
 def _limit(memory_bytes: int) -> None:
     """Bound memory and stderr, write no core files, and die with the parent."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_STDERR_BYTES, _STDERR_BYTES))  # no pipes' limit
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)  # which pipes do not have
+    most = _STDERR_BYTES if most == resource.RLIM_INFINITY else min(most, _STDERR_BYTES)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere EOF must do
@@ -288,10 +303,19 @@ def _private_pipes() -> tuple[int, int]:
 
 def _note(done: int, function: str | None) -> None:
     """Leave word for whoever finds us dead; what was printed in the last compilation is dropped."""
-    os.pwrite(2, wire.encode_note(done, function), 0)
-    if function is None and os.lseek(2, 0, os.SEEK_CUR) != wire.NOTE_BYTES:
-        os.ftruncate(2, wire.NOTE_BYTES)
-        os.lseek(2, wire.NOTE_BYTES, os.SEEK_SET)
+    with contextlib.suppress(OSError):  # no space, or a limit of the user's: then nobody is blamed
+        os.pwrite(2, wire.encode_note(done, function), 0)
+        if function is None and os.lseek(2, 0, os.SEEK_CUR) != wire.NOTE_BYTES:
+            os.ftruncate(2, wire.NOTE_BYTES)
+            os.lseek(2, wire.NOTE_BYTES, os.SEEK_SET)
+
+
+def _start_afresh(requests: int, replies: int) -> NoReturn:
+    """Have the request sent again, and become the new worker that reads it."""
+    wire.write(replies, ("unknown",))
+    os.dup2(requests, 0)
+    os.dup2(replies, 1)
+    os.execv(sys.executable, sys.orig_argv)
 
 
 def _serve(worker: Worker, requests: int, replies: int) -> None:
@@ -306,6 +330,9 @@ def _serve(worker: Worker, requests: int, replies: int) -> None:
             answer = ("done", getattr(worker, kind)(digest, *arguments)) if known else ("unknown",)
         except OzoneError as error:
             answer = ("error", error)
+        except _OtherArchitecture:
+            worker.begin(0)
+            _start_afresh(requests, replies)
         worker.begin(0)  # whoever dies while idle blames nobody
         wire.write(replies, answer)
 

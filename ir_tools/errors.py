@@ -47,3 +47,7 @@ class ToolError(OzoneError):
 
 class WorkerError(OzoneError):
     """A worker process died, hung or ran out of memory on work that has no candidate to blame."""
+
+
+class NotComparableError(OzoneError):
+    """Two functions that cannot be a source and its target: absent, or of different types."""

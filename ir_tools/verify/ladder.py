@@ -1,8 +1,8 @@
 """From cheap to dear: are two functions the same, is one a refinement, do they behave alike?
 
-`judge` climbs: identical after renaming, then SMT (`ir_tools.verify.smt`), then execution
-(`ir_tools.verify.execute`). Each rung is a function of its own, since a solver may have to be killed:
-`envs.evaluator` runs them in workers, one by one.
+The rungs: identical after renaming, then SMT (`ir_tools.verify.smt`), then execution
+(`ir_tools.verify.execute`). Each is a function of its own, since a solver may have to be killed:
+`envs` runs them in workers, one by one.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import re
 import signal
 import sys
@@ -104,6 +105,22 @@ def measured_in_process(job: Job) -> Evaluation:
                 copy.run(plan.after, target)
                 copy.verify()
                 return _measure(copy, target, job.own_sections)
+
+
+def measured_in_a_process_of_its_own(job: Job) -> Evaluation:
+    """The same for another architecture, which changes code generation in a process for good."""
+    script = """
+        import pickle, sys
+        from test_evaluator import measured_in_process
+        job = pickle.load(sys.stdin.buffer)
+        sys.stdout.buffer.write(pickle.dumps(measured_in_process(job)))
+    """
+    argv = [sys.executable, "-c", textwrap.dedent(script)]
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "envs")))
+    env = os.environ | {"PYTHONPATH": path}
+    result = run_tool(argv, timeout_s=30, stdin=pickle.dumps(job), env=env).check()
+    evaluation: Evaluation = pickle.loads(result.stdout)
+    return evaluation
 
 
 def _measure(module: Module, target: Target, own_sections: bool) -> Evaluation:
@@ -492,8 +509,31 @@ def test_other_targets_are_measured_without_their_machines(triple: str, shared: 
     source = Source("t.ll", THREE.data.replace(b"x86_64-pc-linux-gnu", triple.encode()))
     evaluation = one(shared, on(source))
     assert evaluation.ok, evaluation.message
-    assert evaluation == measured_in_process(on(source))
+    assert evaluation == measured_in_a_process_of_its_own(on(source))
     assert evaluation.text > 0
+
+
+def test_what_was_measured_for_another_architecture_changes_nothing() -> None:
+    cases = " ".join(f"i32 {i}, label %l{i}" for i in range(8))
+    blocks = "\n".join(f"l{i}: call void @g(i32 {i * i}) br label %out" for i in range(8))
+    text = f"""
+        declare void @g(i32)
+        define void @jumps(i32 %x) {{
+          switch i32 %x, label %out [ {cases} ]
+          {blocks}
+          out: ret void
+        }}"""
+    jobs = [
+        Job(Source("jumps.ll", text.encode()), Plan(before=before), TargetOptions(triple=triple))
+        for triple, before in (("x86_64-linux-gnu", ""), ("avr", ""), ("x86_64-linux-gnu", OZ))
+    ]
+    with Evaluator(1) as evaluator:
+        expected = evaluator.evaluate(jobs[-1:])
+        evaluations = evaluator.evaluate(jobs)
+        assert all(evaluation.ok for evaluation in evaluations)
+        assert evaluations[-1:] == expected
+        assert expected[0].rodata > 0  # a jump table
+        assert not evaluator.deaths
 
 
 def test_inspection_sees_what_policies_need(compile_c: Any, shared: Evaluator) -> None:

@@ -1,7 +1,7 @@
 """Symbolic values: bits, when they are poison, and what of them is undef.
 
-A scalar is an integer, a float (as its bit pattern) or a pointer (as `smt.memory` packs it). Vectors,
-arrays and structures are lanes of values, so that poison is element by element as in LLVM.
+A scalar is an integer, a float (as its bit pattern) or a pointer (as `smt.memory` packs it).
+Vectors, arrays and structures are lanes of values: poison is element by element, as in LLVM.
 """
 
 from __future__ import annotations
