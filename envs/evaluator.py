@@ -25,7 +25,7 @@ from ir_tools.errors import OzoneError, WorkerError
 from ir_tools.libllvm import loaded_version
 from ir_tools.plan import Plan
 
-_CHUNK = 8  # plans in one request, so that they share what a message costs
+_CHUNK = 16  # plans in one request, so that they share what a message costs
 _SMALL_BYTES = 1 << 15  # of a source; larger ones take so long that it does not show
 
 
