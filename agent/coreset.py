@@ -36,7 +36,7 @@ from ir_tools.target import TargetOptions
 
 _SETTINGS = Settings(objective=Objective.SIZE, target=TargetOptions(relocation_model="module"))
 _SHARED_SEEDS = 12  # random pipelines that every function's search begins with
-_WITNESSES = 8  # modules that a pipeline matters most to, which say what it can do without
+_WITNESSES = 16  # modules that a pipeline matters most to, which say what it can do without
 
 # (module, function) -> pipeline -> bytes
 Table = dict[tuple[str, str], dict[str, float]]
@@ -194,7 +194,7 @@ def minimise(
             if not shorter.atoms():
                 break
             found = _bytes_with(shorter, evaluator, witnesses, rest)
-            if found <= least:
+            if found[0] <= least[0] and found[1] <= least[1]:
                 pipeline, least = shorter, found
         return pipeline
 
@@ -206,16 +206,17 @@ def _bytes_with(
     evaluator: Evaluator,
     witnesses: Iterable[Source],
     rest: Mapping[tuple[str, str], float],
-) -> float:
-    """What the witnesses' functions take with the rest of the coreset, or with this pipeline."""
+) -> tuple[float, float]:
+    """What the witnesses' functions take with the coreset, and with this pipeline alone.
+
+    The latter keeps what helps functions that others happen to serve better: without it the coreset
+    fits its witnesses, and less well the functions of other programs.
+    """
     policy = CoresetPolicy((pipeline,))
     parts = [_explore(evaluator, source, policy, 1) for source in witnesses]
-    return sum(
-        min(rest[key], costs.get(str(pipeline), rest[key]))
-        for part in parts
-        for key, costs in part.items()
-        if key in rest
-    )
+    costs = {key: each for part in parts for key, each in part.items() if key in rest}
+    alone = {key: each.get(str(pipeline), max(each.values())) for key, each in costs.items()}
+    return sum(min(rest[key], alone[key]) for key in alone), sum(alone.values())
 
 
 def _least(costs: Mapping[str, float], pipelines: Iterable[str]) -> float:
