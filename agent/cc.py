@@ -27,6 +27,7 @@ from agent.output import write_file
 from envs.cache import Cache, default_path
 from ir_tools import clang
 from ir_tools.errors import OzoneError
+from ir_tools.process import unwinding
 
 OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
@@ -56,6 +57,10 @@ class _Options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run as clang would; the exit code is clang's, 1 when the environment is wrong."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return unwinding(lambda: _main(arguments))
+
+
+def _main(arguments: list[str]) -> int:
     try:
         options = _options(os.environ)
         invocation = understand(arguments)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.names import OBJECTIVES, POLICIES
 from ir_tools.errors import OzoneError
+from ir_tools.process import unwinding
 
 if TYPE_CHECKING:
     from agent.optimise import Settings
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         argcomplete.autocomplete(parser)
     options = parser.parse_args(given)
+    return unwinding(lambda: _run(options))
+
+
+def _run(options: Namespace) -> int:
     try:
         code: int | None = options.run(options)
         return code or 0

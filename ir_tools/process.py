@@ -19,7 +19,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -27,7 +27,8 @@ from typing import IO, Any
 from ir_tools.errors import ToolError
 
 _STDERR_LINES_SHOWN = 5
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TERMINATING = (signal.SIGTERM, signal.SIGHUP)
+_FORWARDED = (signal.SIGINT, *_TERMINATING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,49 @@ def run_tool(
 def exec_tool(argv: Sequence[str]) -> int:
     """Run a program in our place, on our terminal, and return the exit code that a shell would.
 
-    Signals that ask us to stop are passed on, and the program decides. Main thread only.
+    Signals that ask us to stop are passed on, and the program may answer with an exit code of its
+    own; if it does not, they reach us when it has ended. Main thread only.
     """
-    process = _start(argv)
-    with _forwarding_signals(process):
+    with _forwarding_signals() as (children, received):
+        process = _start(argv)
+        children.append(process)
+        for number in received:  # it came while the program was being started
+            process.send_signal(number)
         process.wait()
+    if received and process.returncode <= 0:  # 0: it had finished already, or did not listen
+        signal.raise_signal(received[0])
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def unwinding(main: Callable[[], int]) -> int:
+    """Run `main`, whose `finally` clauses count even when SIGTERM or SIGHUP ends this process.
+
+    These signals unwind it, as Ctrl-C does, and only then have their usual effect; they are still
+    ignored where they were. For entry points: main thread only.
+    """
+    caught = [n for n in _TERMINATING if signal.getsignal(n) is signal.SIG_DFL]
+
+    def unwind(number: int, _frame: object) -> None:
+        for other in caught:  # `timeout` and make both send one, and cleaning up takes a moment
+            signal.signal(other, signal.SIG_IGN)
+        raise _Terminated(number)
+
+    for number in caught:
+        signal.signal(number, unwind)
+    try:
+        return main()
+    except _Terminated as error:
+        ending: int = error.args[0]
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
+    # Not in the clause above: the exception keeps alive what is cleaned up when it goes.
+    signal.raise_signal(ending)
+    raise AssertionError("the default action ends the process")
+
+
+class _Terminated(BaseException):
+    """A signal that ends the process, on its way up."""
 
 
 def start_tool(
@@ -170,13 +208,21 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _forwarding_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    def forward(number: int, _frame: object) -> None:
-        process.send_signal(number)
+def _forwarding_signals() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[int]]]:
+    """Passes signals on to the children that are put into the first list; the second is theirs."""
+    children: list[subprocess.Popen[bytes]] = []
+    received: list[int] = []
 
-    previous = {number: signal.signal(number, forward) for number in _FORWARDED}
+    def forward(number: int, _frame: object) -> None:
+        received.append(number)
+        for process in children:
+            process.send_signal(number)
+
+    # What we ignore, the program shall inherit ignored.
+    wanted = [n for n in _FORWARDED if signal.getsignal(n) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, forward) for number in wanted}
     try:
-        yield
+        yield children, received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

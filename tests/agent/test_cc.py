@@ -462,21 +462,18 @@ def test_a_build_with_make_works(tree: Path) -> None:
     assert b"2470 27 -4" in run_tool(argv, timeout_s=60, cwd=tree, env=env).check().stdout
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        (signal.SIGINT, 130),
-        pytest.param(
-            signal.SIGTERM,
-            -15,
-            marks=pytest.mark.xfail(strict=True, reason="bug: /tmp/ozone-… stays behind"),
-        ),
-    ],
-)
+ENDINGS = ((signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1))
+
+
+@pytest.mark.parametrize(("number", "code"), ENDINGS)
+@pytest.mark.parametrize("busy", ["clang-22", "envs.worker"])
 def test_a_signal_leaves_no_process_no_object_and_no_temporary_file(
-    number: int, code: int, tree: Path, marked: Any
+    busy: str, number: int, code: int, tree: Path, clang: str, marked: Any
 ) -> None:
     source = ROOT / "anghabench" / "examples" / "json.c"
+    if busy == "clang-22":
+        source = tree / "waits.c"
+        os.mkfifo(source)
     (tree / "tmp").mkdir()
     results = []
 
@@ -486,11 +483,12 @@ def test_a_signal_leaves_no_process_no_object_and_no_temporary_file(
 
     thread = threading.Thread(target=compile_it)
     thread.start()
-    marked.wait_for("envs.worker")
+    marked.wait_for(busy)
     (compiler,) = marked.pids("-m agent.cc")
     os.kill(compiler, number)
     thread.join()
     assert results[0].returncode == code
+    assert b"Traceback" not in results[0].stderr
     marked.wait_until_gone()
     assert not (tree / "x.o").exists()
     assert list((tree / "tmp").iterdir()) == []

@@ -133,25 +133,26 @@ def test_an_output_folder_that_cannot_be_is_one_line(folder: str, tune: Any, inp
     assert result.stderr.count(b"\n") == 1
 
 
-def test_ctrl_c_ends_everything_and_the_next_run_goes_on(
-    inputs: Path, marked: Any, tune: Any
-) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_a_signal_ends_everything(number: int, code: int, inputs: Path, marked: Any) -> None:
     examples = [str(path) for path in sorted((ROOT / "anghabench" / "examples").glob("*.c"))]
     argv = [sys.executable, "-m", "agent.cli", "tune", "--budget=400", "-j2", *examples]
     results: list[ToolResult] = []
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    (inputs / "tmp").mkdir()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(inputs / "tmp")}
     thread = threading.Thread(
         target=lambda: results.append(run_tool(argv, timeout_s=60, cwd=inputs, env=env))
     )
     thread.start()
     marked.wait_for("envs.worker", 2)
     (parent,) = marked.pids("agent.cli")
-    os.kill(parent, signal.SIGINT)
+    os.kill(parent, number)
     thread.join()
-    assert results[0].returncode == 130
+    assert results[0].returncode == code
     assert b"Traceback" not in results[0].stderr
     assert results[0].wall_s < 15
     marked.wait_until_gone()
+    assert list((inputs / "tmp").iterdir()) == []
 
 
 def test_a_report_sums_up_a_build(run_module: Any, inputs: Path) -> None:

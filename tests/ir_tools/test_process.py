@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ir_tools.errors import ToolError
-from ir_tools.process import exec_tool, run_tool
+from ir_tools.process import ToolResult, exec_tool, run_tool
 
 MIB = 1 << 20
 
@@ -169,15 +169,67 @@ def test_exec_shares_our_output_and_returns_what_a_shell_would(
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ('echo ready > "$1"; exec sleep 30', 128 + signal.SIGINT),
         ("trap 'kill $!; exit 5' INT; sleep 30 & echo ready > \"$1\"; wait", 5),
+        ('echo ready > "$1"; exec sleep 30', None),
+        ("trap 'kill $!; exit 0' INT; sleep 30 & echo ready > \"$1\"; wait", None),
+        ("trap '' INT; echo ready > \"$1\"; sleep 0.5", None),
     ],
 )
-def test_exec_passes_ctrl_c_on_and_lets_the_program_decide(
-    script: str, expected: int, tmp_path: Path
+def test_exec_passes_ctrl_c_on_and_raises_it_unless_the_program_has_an_answer(
+    script: str, expected: int | None, tmp_path: Path
 ) -> None:
     handler = signal.getsignal(signal.SIGINT)
     ready = tmp_path / "ready"
+    argv = ["sh", "-c", script, "sh", str(ready)]
     with interrupted_once_there_is(ready):
-        assert exec_tool(["sh", "-c", script, "sh", str(ready)]) == expected
+        if expected is None:
+            with pytest.raises(KeyboardInterrupt):
+                exec_tool(argv)
+        else:
+            assert exec_tool(argv) == expected
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+UNWINDING = """
+import os, signal, sys
+from ir_tools.process import exec_tool, unwinding
+
+def main():
+    try:
+        return {body}
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)  # make and `timeout` send a second one
+        print("cleaned", flush=True)
+
+{before}
+print("code", unwinding(main))
+"""
+
+
+def unwound(body: str, before: str = "") -> ToolResult:
+    script = UNWINDING.format(body=body, before=before)
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    return run_tool([sys.executable, "-c", script], timeout_s=20, env=env)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os.kill(os.getpid(), {n})",
+        "exec_tool(['sh', '-c', 'kill -{n} $PPID; exec sleep 30'])",
+        "exec_tool(['sh', '-c', 'trap : {n}; kill -{n} $PPID'])",
+    ],
+)
+def test_a_signal_that_ends_us_does_so_after_cleaning_up(body: str, number: int) -> None:
+    result = unwound(body.format(n=int(number)))
+    assert result.stdout == b"cleaned\n"
+    assert result.stderr == b""
+    assert result.returncode == -number
+
+
+def test_what_nohup_ignores_stays_ignored_in_us_and_in_the_program() -> None:
+    ignore = "for n in (signal.SIGHUP, signal.SIGTERM): signal.signal(n, signal.SIG_IGN)"
+    body = "exec_tool(['sh', '-c', 'kill -HUP $PPID; kill -HUP $$; exit 3'])"
+    result = unwound(body, ignore)
+    assert (result.returncode, result.stdout) == (0, b"cleaned\ncode 3\n")
