@@ -10,6 +10,7 @@ from pathlib import Path
 
 _SOURCE_SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".c++", ".C", ".i", ".ii"}
 _LANGUAGES = {"c", "c++", "cpp-output", "c++-cpp-output"}
+_HEADER_SUFFIXES = (".h", ".hh", ".hpp", ".hxx", ".h++", ".H")
 
 # Options whose value is the next argument.
 _WITH_VALUE = frozenset(
@@ -24,18 +25,20 @@ _PASS_THROUGH = (
     "-E", "-M", "-MM", "-fsyntax-only", "-emit-llvm", "-emit-ast", "--analyze", "-###", "-v",
     "--version", "-V", "--help", "-save-temps", "-O0", "-Og", "-fmodules", "-pg", "--coverage",
     "-coverage", "-ftest-coverage", "-emit-interface-stubs", "-fsave-optimization-record",
-    "--preprocess", "-o-",
+    "--preprocess", "-o-", "--",
 )  # fmt: skip
 _PASS_THROUGH_PREFIXES = (
     "-flto", "-fsanitize", "-fprofile", "-fcs-profile", "-print-", "--print-", "-dump", "@",
     "-fpass-plugin", "-fthinlto", "-fxray", "-save-temps=", "-fembed-bitcode", "-fcoverage",
     "-foffload", "-fopenmp-targets", "-fmodule", "-fcf-protection=branch-",
-    "-foptimization-record",
+    "-foptimization-record", "--save-temps", "-ccc-",
 )  # fmt: skip
 # clang does these alone too, at -Oz: it writes files or warnings of its own behind the front end.
 _ALONE_PREFIXES = (
     "-finstrument-", "-fmemory-profile", "-fexperimental-sanitize", "-gsplit-dwarf", "-Wp,-M",
-    "-Wframe-larger-than", "-fstack-usage", "--output", "--compile", "--assemble",
+    "-Wframe-larger-than", "-fstack-usage", "--output", "--compile", "--assemble", "-MJ", "-ftime-",
+    "-Rpass", "-serialize-diagnostics", "--serialize-diagnostics", "-fproc-stat-report",
+    "-gen-reproducer",
 )  # fmt: skip
 # Options that belong to the front end's run alone, and whether the next argument goes with them.
 _FRONT_END_ONLY = {"-MD": 0, "-MMD": 0, "-MP": 0, "-MG": 0, "-MV": 0, "-MF": 1, "-MT": 1, "-MQ": 1,
@@ -101,6 +104,8 @@ def understand(arguments: Sequence[str]) -> Invocation | None:
     """The invocation, or None when it should go to clang as it is."""
     if any(a in _PASS_THROUGH or a.startswith(_PASS_THROUGH_PREFIXES) for a in arguments):
         return None
+    if {"-c", "-S"} <= set(arguments):
+        return None  # it warns, and -S counts, wherever it stands
     if any(a.startswith(_ALONE_PREFIXES) for a in arguments):
         return Invocation((), None, "", tuple(arguments))
     invocation = Invocation((), None, "", ())
@@ -133,9 +138,20 @@ def _is_source(argument: str, language: str | None) -> bool:
     return language in _LANGUAGES or os.path.splitext(argument)[1] in _SOURCE_SUFFIXES
 
 
+def _precompiles_header(invocation: Invocation) -> bool:
+    """Whether it makes what clang reads only at the level, -Oz, at which it was made."""
+    arguments = invocation.arguments
+    if any(a.removeprefix("-x") in ("c-header", "c++-header") for a in arguments):
+        return True
+    named = [a for a in arguments if a.endswith(_HEADER_SUFFIXES) and a[0] != "-"]
+    return bool(named) and not invocation.sources
+
+
 def _checked(invocation: Invocation, language: str | None) -> Invocation | None:
     """None for what makes no objects, repeats a source, or mixes -x languages that we cannot."""
     sources = invocation.sources
+    if _precompiles_header(invocation):
+        return dataclasses.replace(invocation, sources=())
     if not sources or len(set(sources)) < len(sources) or "-" in invocation.arguments:
         return None
     if language is not None and language not in _LANGUAGES:

@@ -110,6 +110,13 @@ AT_OZ = (
     "--output=x.o -c b.c",
     "--compile b.c",
     "-c uses_asm.c asm.S",
+    "-MJ x.cdb -c a.c b.c",
+    "-ftime-trace -c b.c -o x.o",
+    "-Wall --serialize-diagnostics x.dia -c warns.c",
+    "-Rpass-missed=.* -c a.c",
+    "-S -c b.c",
+    "-c throws.cpp",
+    "-Xclang -dependency-file -Xclang x.d -Xclang -MT -Xclang b.o -c a.c",
 )
 
 
@@ -130,10 +137,15 @@ def test_files_words_and_exit_codes_are_clangs(
     assert result.returncode == expected.returncode
     assert files(ours) == files(theirs)
     for name in files(theirs):
-        if name.endswith(".d"):
-            assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+        if name.endswith((".d", ".cdb", ".dia")):
+            assert without(ours, name) == without(theirs, name)
         if name.endswith(".o"):
             assert size(ours / name) <= size(theirs / name)
+
+
+def without(folder: Path, name: str) -> bytes:
+    """A file's content, but for the folder's own name."""
+    return (folder / name).read_bytes().replace(bytes(folder), b"")
 
 
 def files(folder: Path) -> set[str]:
@@ -151,6 +163,12 @@ def files(folder: Path) -> set[str]:
         "-c @args.txt b.c",
         "-c b.c -o x.o uses_b.c",
         "-c asm.S",
+        "-c -- b.c",
+        "-c b.c --",
+        "-ccc-print-phases -c b.c",
+        "-save-temps -c b.c",
+        "--save-temps=obj -c b.c -o c/x.o",
+        "-MM a.c -MF x.d",
         "-fsyntax-only a.c",
         "-O0 -c a.c",
         "-Og -c a.c",
@@ -260,6 +278,21 @@ def test_objects_of_real_programs_are_never_larger(clang: str, tmp_path: Path) -
         cc(tmp_path, f"-c {source} -o {ours}", budget=1 + budget).check()
         run_tool([clang, "-Oz", "-c", str(source), "-o", str(theirs)], timeout_s=30).check()
         assert size(ours) <= size(theirs)
+
+
+def test_a_precompiled_header_is_made_and_read(tree: Path) -> None:
+    (tree / "a.c").write_text("int limit(void) { return LIMIT; }")
+    cc(tree, "-include a.h -O2 -c a.c -o x.o").check()
+    cc(tree, "-x c-header -O2 a.h -o x.pch").check()
+    assert cc(tree, "-include-pch x.pch -O2 -c a.c").check().stderr == b""
+    assert (tree / "a.o").read_bytes() == (tree / "x.o").read_bytes()
+
+
+def test_a_source_on_standard_input_is_clangs(tree: Path) -> None:
+    argv, text = [*CC, "-x", "c", "-", "-o", "prog"], b"int main(void) { return 7; }"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    run_tool(argv, timeout_s=60, stdin=text, cwd=tree, env=env).check()
+    assert run_tool([str(tree / "prog")], timeout_s=10).returncode == 7
 
 
 def test_a_folder_called_c_changes_nothing(tree: Path) -> None:

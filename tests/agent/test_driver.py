@@ -95,13 +95,34 @@ PASSED_ON = (
     "-o prog main.o libx.a -L. -lx -pthread", "-x assembler-with-cpp -c a.c", "-c a.ll", "-c a.bc",
     # response files, standard input, mistakes
     "@args.txt", "-c @args.txt a.c", "-x c - -c -o a.o", "-xc -E - -dM", "-c -o x.o a.c b.c",
-    "-c a.c a.c", "-c", "-o", "nothing",
+    "-c a.c a.c", "-c", "-o", "nothing", "-S -c a.c", "-c -- a.c", "-c a.c --",
+    "--save-temps -c a.c", "--save-temps=obj -c a.c", "-ccc-print-phases -c a.c",
+    "-fmodules -c a.c", "-fsave-optimization-record -c a.c",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("line", PASSED_ON)
 def test_everything_else_is_clangs(line: str) -> None:
     assert asked(line) is None
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "-MJ a.json", "-MJa.json", "-ftime-trace", "-ftime-trace=a.json", "-ftime-report",
+        "-Rpass=inline", "-Rpass-missed=.*", "-serialize-diagnostics a.dia",
+        "--serialize-diagnostics a.dia", "-fproc-stat-report", "-gen-reproducer",
+    ],
+)  # fmt: skip
+def test_what_is_written_behind_the_front_end_is_clangs_at_oz(flag: str) -> None:
+    assert understood(f"{flag} -c a.c").sources == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["-x c-header a.h.c -o a.pch", "-xc++-header -O2 a.hpp", "-O2 a.h", "-c a.hh"]
+)
+def test_a_header_is_precompiled_at_the_level_at_which_it_will_be_read(line: str) -> None:
+    assert understood(line).sources == ()
 
 
 def test_dependencies_are_named_as_clang_names_them() -> None:
