@@ -5,18 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from envs.cache import Cache, code_identity
 from ir_tools import clang, libllvm
 
-if TYPE_CHECKING:
-    from envs.cache import Cache
-
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_FOLDERS = ("agent", "agent/data", "envs", "ir_tools")
+_FOLDERS = ("agent", "agent/data", "envs", "ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,9 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
 
     Another Ozone, LLVM or clang, or wishes that print differently, make another entry.
     """
-    about = json.dumps((repr(wishes), _identity(), clang.identity(), libllvm.identity()))
+    about = json.dumps(
+        (repr(wishes), code_identity(*_FOLDERS), clang.identity(), libllvm.identity())
+    )
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
     if stored is not None:
@@ -54,17 +52,6 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     compiled = make()
     cache.put_artefact(key, _pack(compiled))
     return compiled
-
-
-def _identity() -> list[tuple[str, int, int]]:
-    """Changes when Ozone's own code or data does: its files, their sizes and times."""
-    found = []
-    for name in _FOLDERS:
-        for entry in os.scandir(os.path.join(_ROOT, name)):
-            if entry.is_file():
-                status = entry.stat()
-                found.append((f"{name}/{entry.name}", status.st_size, status.st_mtime_ns))
-    return sorted(found)
 
 
 def _pack(compiled: Compiled) -> bytes:

@@ -34,7 +34,9 @@ from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan
 from ir_tools.target import TargetOptions
 
-_SETTINGS = Settings(objective=Objective.SIZE, target=TargetOptions(relocation_model="module"))
+_SETTINGS = Settings(
+    objective=Objective.SIZE, target=TargetOptions(relocation_model="module"), accept=None
+)
 _SHARED_SEEDS = 12  # random pipelines that every function's search begins with
 _WITNESSES = 16  # modules that a pipeline matters most to, which say what it can do without
 

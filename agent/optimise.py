@@ -15,37 +15,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent import inlining
+from agent import inlining, recipe
+from agent.acceptance import Accepted, acceptable
 from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
 from ir_tools.passes import Trust
-from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
+from ir_tools.plan import OZ, OZ_FUNCTION, Plan
 from ir_tools.target import TargetOptions
+from ir_tools.verify.verdict import Accept
 
 if TYPE_CHECKING:
     from agent.policy import Policy, Proposals
 
-# What crosses function borders comes first, for all plans of a module alike: facts about arguments,
-# results and globals, and attributes. How far functions are simplified for it is a choice: SROA,
-# with which every pipeline would begin anyway, lets it see through local variables; -Oz does more.
-_EARLY = (
-    "function(sroa<modify-cfg>),",
-    "",
-    "function(lower-expect,simplifycfg,sroa<modify-cfg>,early-cse),",
-)
-_FACTS = (
-    "ipsccp,called-value-propagation,globalopt,deadargelim,cgscc(function-attrs),rpo-function-attrs"
-)
-_BEFORES = tuple(f"inferattrs,{early}{_FACTS}" for early in _EARLY)
-_INLINE = ",always-inline,globaldce"
-# -Oz's own way with a function, from which plans borrow bodies: callees are simplified before they
-# are inlined, and late passes follow. It changes no signature and no global.
-_LENDER = (
-    f",cgscc(devirt<4>(inline,function<eager-inv;no-rerun>({OZ_FUNCTION}))),globaldce,"
-    f"function({OZ_LATE})"
-)
-_AFTER = "globalopt,globaldce,constmerge,rel-lookup-table-converter"
 _LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
 _PIPELINES_FIRST = 6  # of what is left after them, so much goes to choices for the whole module
 _MODULE_SHARE = 0.5
@@ -79,16 +61,21 @@ class Settings:
     trust: Trust = Trust.PRODUCTION
     seed: int = 0
     target: TargetOptions = TargetOptions()
+    accept: Accept | None = None  # None judges nothing: to measure what a policy proposes
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen for one function; bytes or instructions as the objective says."""
+    """What was chosen for one function; bytes or instructions as the objective says.
+
+    `verdict` is empty for the body that -Oz's own way gives it, and where nothing was judged.
+    """
 
     function: str
     pipeline: str
     before: int
     after: int
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +151,19 @@ class Search:
         composed, costs = self._composed(history, lender, inlined)
         (best,) = self._measure([composed])
         plan, evaluation = self._improve(best, costs, changes)
+        accepted = Accepted(plan, {})
+        if self._settings.accept and self._better(evaluation, outcome.baseline):
+            job = Job(self._source, plan, self._settings.target)
+            accept = self._settings.accept
+            accepted = acceptable(self._evaluator, job, accept, history, lender)
+            if accepted.plan != plan:
+                plan, evaluation = self._measure([accepted.plan])[0]
         outcome = dataclasses.replace(
             outcome, candidates=self.candidates, failures=dict(self.failures)
         )
         if not self._better(evaluation, outcome.baseline):
             return outcome
-        choices = tuple(self._choices(plan, outcome.baseline, evaluation))
+        choices = tuple(self._choices(accepted, outcome.baseline, evaluation))
         return dataclasses.replace(outcome, plan=plan, evaluation=evaluation, choices=choices)
 
     def _lender_costs(
@@ -180,7 +174,7 @@ class Search:
         if self._settings.budget < _LENDER_FROM:
             return self._costs(names, baseline)
         self.candidates += 1
-        plan = Plan(inline=tuple(sorted(inlined)), before=_BEFORES[0] + _LENDER)
+        plan = recipe.lender(inlined)
         (measured,) = self._measure([plan], own_sections=True)
         return self._costs(names, measured[1])
 
@@ -198,8 +192,7 @@ class Search:
             if lent is not None and (own is None or lent < own):
                 borrowed.append(name)
             least[name] = min((cost for cost in (own, lent) if cost is not None), default=_INFINITE)
-        plan = dataclasses.replace(_plan(functions, inlined), borrowed=tuple(sorted(borrowed)))
-        return _after_facts(plan, _BEFORES[0]), least
+        return recipe.borrowing(recipe.plan(functions, inlined), borrowed), least
 
     def explore(self, policy: Policy, inlined: Collection[str], budget: int) -> History:
         """Spend the budget on function pipelines, all functions side by side."""
@@ -212,7 +205,7 @@ class Search:
             ahead = range(1 if policy.adaptive else budget)
             rounds = [each for _ in ahead if (each := _next_round(proposals, feedback))]
             self.candidates += len(rounds)
-            plans = [_plan(each, inlined) for each in rounds]
+            plans = [recipe.plan(each, inlined) for each in rounds]
             measured = self._measure(plans, own_sections=True)
             for pipelines, (_, evaluation) in zip(rounds, measured, strict=True):
                 feedback = self._costs(pipelines, evaluation)
@@ -252,14 +245,14 @@ class Search:
     ) -> tuple[Plan, Evaluation]:
         """Other inlining, then other beginnings; what makes the module smaller is kept."""
         objective = self._settings.objective
-        beginnings = min(budget // 2, len(_BEFORES) - 1)
+        beginnings = min(budget // 2, len(recipe.FACTS) - 1)
         changed = self._reinline(best[0], costs, budget - beginnings)
         changes = [changed] if changed.inline != best[0].inline else []
         for plan in changes:
             best = min(best, self._measure([plan])[0], key=lambda each: _rank(objective, each[1]))
-        for facts in _BEFORES[1 : beginnings + 1]:
+        for facts in recipe.FACTS[1 : beginnings + 1]:
             self.candidates += 1
-            (other,) = self._measure([_after_facts(best[0], facts)])
+            (other,) = self._measure([recipe.after_facts(best[0], facts)])
             best = min(best, other, key=lambda each: _rank(objective, each[1]))
         return best
 
@@ -275,14 +268,14 @@ class Search:
             if not batch:
                 break
             self.candidates += 1
-            after = self._function_costs(_flipped(plan, batch))
+            after = self._function_costs(recipe.flipped(plan, batch))
             kept = []
             for name, concerned in batch.items():
                 untried.remove(name)
                 if after and _sum(after, concerned) < _sum(costs, concerned):
                     kept.append(name)
                     costs |= {each: after.get(each, 0.0) for each in concerned}
-            plan = _flipped(plan, kept)
+            plan = recipe.flipped(plan, kept)
         return plan
 
     def _function_costs(self, plan: Plan) -> dict[str, float]:
@@ -302,35 +295,21 @@ class Search:
         )
 
     def _choices(
-        self, plan: Plan, baseline: Evaluation, evaluation: Evaluation
+        self, accepted: Accepted, baseline: Evaluation, evaluation: Evaluation
     ) -> Iterable[Choice]:
         cost = self._settings.objective.of_function
-        for name, pipeline in plan.functions:
+        for name, pipeline in accepted.plan.functions:
             before, after = baseline.functions.get(name), evaluation.functions.get(name)
             if before is not None and after is not None:
-                yield Choice(name, pipeline, cost(before), cost(after))
+                verdict = accepted.of(name)
+                kind = str(verdict.kind) if verdict else ""
+                yield Choice(name, pipeline, cost(before), cost(after), kind)
 
 
 def inlined_by(info: ModuleInfo, baseline: Evaluation) -> frozenset[str]:
     """The local functions that the baseline leaves no body of."""
     names = (function.name for function in inlining.inlinable(info))
     return frozenset(name for name in names if name not in baseline.functions)
-
-
-def _plan(functions: Mapping[str, str], inline: Iterable[str]) -> Plan:
-    plan = Plan(tuple(sorted(inline)), functions=canonical(functions), after=_AFTER)
-    return _after_facts(plan, _BEFORES[0])
-
-
-def _after_facts(plan: Plan, facts: str) -> Plan:
-    """The same plan on another beginning."""
-    lender = facts + _LENDER if plan.borrowed else ""
-    return dataclasses.replace(plan, before=facts + _INLINE, lender=lender)
-
-
-def _flipped(plan: Plan, names: Iterable[str]) -> Plan:
-    """The plan with the inlining of these functions reversed."""
-    return dataclasses.replace(plan, inline=tuple(sorted({*plan.inline} ^ {*names})))
 
 
 def _surviving(plan: Plan, evaluation: Evaluation) -> Plan:

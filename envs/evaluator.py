@@ -20,10 +20,10 @@ from typing import Any
 
 from envs.cache import Cache
 from envs.evaluation import Artefact, Evaluation, Failure, Job, ModuleInfo, Source, Status
-from envs.pool import Death, Limits, Request, WorkerHandle
+from envs.pool import Death, Limits, Reply, Request, WorkerHandle
 from ir_tools.errors import OzoneError, WorkerError
-from ir_tools.libllvm import loaded_version
-from ir_tools.plan import Plan
+from ir_tools.libllvm import identity
+from ir_tools.plan import Change, Plan
 
 _CHUNK = 16  # plans in one request, so that they share what a message costs
 _SMALL_BYTES = 1 << 15  # of a source; larger ones take so long that it does not show
@@ -52,7 +52,7 @@ class Evaluator:
         self, jobs: int | None = None, cache: Cache | None = None, limits: Limits = Limits()
     ) -> None:
         self._jobs = jobs or len(os.sched_getaffinity(0))
-        self._cache = cache or Cache(None)
+        self.cache = cache or Cache(None)
         self._limits = limits
         self._workers: list[WorkerHandle] = []
         self._aborted = False
@@ -76,14 +76,23 @@ class Evaluator:
         result: tuple[Evaluation, bytes] = self._one(Request("build", job.source, arguments))
         return result
 
+    def changes(self, job: Job, names: Sequence[str]) -> list[Change]:
+        """What the plan's pipelines make of the functions `names`, for a judge to compare.
+
+        Raises OzoneError; functions that cannot be taken out of their module are left out.
+        """
+        arguments = (job.plan, job.target, names)
+        found: list[Change] = self._one(Request("changes", job.source, arguments))
+        return found
+
     def evaluate(self, jobs: Sequence[Job]) -> list[Evaluation]:
         """One evaluation a job, in order. Raises ParseError and other errors of the source itself;
         what a plan does wrong is a status."""
         results: dict[int, Evaluation] = {}
         attempts: dict[int, _Attempt] = {}
-        keys = [f"{loaded_version()} {job.key}" for job in jobs]
+        keys = [f"{identity()} {job.key}" for job in jobs]
         for index, job in enumerate(jobs):
-            cached = self._cache.evaluation(keys[index])
+            cached = self.cache.evaluation(keys[index])
             if cached is not None:
                 results[index] = cached
                 self.cache_hits += 1
@@ -96,7 +105,7 @@ class Evaluator:
                 else:
                     results[index] = outcome
                     if _repeatable(outcome):
-                        self._cache.put_evaluation(keys[index], outcome)
+                        self.cache.put_evaluation(keys[index], outcome)
                     del attempts[index]
         return [results[index] for index in range(len(jobs))]
 
@@ -151,10 +160,18 @@ class Evaluator:
         reply = self._run([request])[0]
         if isinstance(reply, Death):
             raise WorkerError(f"{request.source.name}: LLVM failed on it: {reply.message}")
-        return reply.value
+        return reply
 
     def _run(self, requests: Sequence[Request]) -> list[Any]:
-        """Replies in order. A request's own OzoneError is raised after the others have ended."""
+        """What each method returned, or the worker's death. Raises a request's own OzoneError."""
+        replies = self.ask(requests)
+        for reply in replies:
+            if isinstance(reply, OzoneError):
+                raise reply
+        return [reply.value if isinstance(reply, Reply) else reply for reply in replies]
+
+    def ask(self, requests: Sequence[Request]) -> list[Reply | Death | OzoneError]:
+        """Replies to any requests, in order."""
         replies: dict[int, Any] = {}
         pending = collections.deque(enumerate(requests))
         busy: dict[int, WorkerHandle] = {}
@@ -169,9 +186,6 @@ class Evaluator:
         finally:  # who is still busy is so for a caller that has gone
             for worker in busy.values():
                 self._retire(worker)
-        for reply in replies.values():
-            if isinstance(reply, OzoneError):
-                raise reply
         return [replies[index] for index in range(len(requests))]
 
     def _feed(
@@ -283,4 +297,4 @@ def _judge(chunk: list[int], reply: Any) -> dict[int, tuple[Evaluation, str | No
     """
     if isinstance(reply, Death):
         return {chunk[reply.done]: (Evaluation(reply.status, reply.message), reply.function)}
-    return dict(zip(chunk, reply.value, strict=True))
+    return dict(zip(chunk, reply, strict=True))

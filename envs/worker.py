@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from envs import wire
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
@@ -27,6 +27,9 @@ from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import Plan
 from ir_tools.target import Target, TargetOptions
+
+if TYPE_CHECKING:
+    from ir_tools.verify.ladder import Effort, Side
 
 _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
@@ -183,6 +186,28 @@ class Worker:
                 image = copy.emit_object(target)
         evaluation = _evaluation(counts, image, tables)
         return evaluation, image if artefact is Artefact.OBJECT else output
+
+    def changes(
+        self, digest: str, plan: Plan, options: TargetOptions, names: Sequence[str]
+    ) -> list[plans.Change]:
+        """What the plan's pipelines make of the functions `names`. Raises OzoneError."""
+        loaded = self._sources[digest]
+        loaded.use()
+        target = self._target(loaded.module, options)
+        original = _retargeted(loaded, options, target)
+        prepared = plans.prepare(original, plan.inline, plan.before, target)
+        with prepared:
+            return plans.changes(prepared, plan, target, names, self._progress)
+
+    def judge(self, digest: str, rung: str, function: str, target: Side, effort: Effort) -> Any:
+        """One rung of the ladder, for a function of the source and its target."""
+        import site
+
+        site.main()  # judges need libraries, which workers do without (python -S)
+        from ir_tools.verify import ladder
+
+        source = ladder.Side(self._sources[digest].source.data, function)
+        return getattr(ladder, f"by_{rung}")(source, target, effort)
 
     @contextlib.contextmanager
     def _compiled(

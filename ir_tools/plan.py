@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ir_tools.llvm import Module
 from ir_tools.merge import merge
-from ir_tools.partition import extract, extractable
+from ir_tools.partition import extract, extractable, original_name, split
 from ir_tools.symbols import Function
 from ir_tools.target import Target
 
@@ -120,6 +120,47 @@ def apply(
         module.close()
         raise
     return module
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A function before and after its own pipeline, each in a module of its own, as bitcode.
+
+    `symbol` is the function's name there.
+    """
+
+    function: str
+    symbol: str
+    before: bytes
+    after: bytes
+
+
+def changes(
+    prepared: Module,
+    plan: Plan,
+    target: Target,
+    names: Sequence[str],
+    on_function: Callable[[str], None] = lambda _: None,
+) -> list[Change]:
+    """What the plan's function pipelines do to the functions `names` of a prepared module.
+
+    Those that are not there any more are left out; those that cannot be taken out of their module
+    (computed goto) have no symbol.
+    """
+    with prepared.clone() as module:
+        _run_functions(module, plan, target, on_function)
+        on_function("")
+        alone = {*extractable(prepared)} & {*extractable(module)}
+        there = [name for name in names if name in {f.name for f in module.defined_functions()}]
+        found = [Change(name, "", b"", b"") for name in there if name not in alone]
+        taken = [name for name in there if name in alone]
+        for name, before, after in zip(
+            taken, split(prepared, taken), split(module, taken), strict=True
+        ):
+            with before, after:
+                symbol = next(f.name for f in after.functions() if original_name(f.name) == name)
+                found.append(Change(name, symbol, before.bitcode(), after.bitcode()))
+        return found
 
 
 def _run_functions(

@@ -8,7 +8,7 @@ The rungs: identical after renaming, then SMT (`ir_tools.verify.smt`), then exec
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ir_tools.errors import NotComparableError
@@ -64,7 +64,7 @@ def _read(side: Side) -> tuple[ir.Module, ir.Function]:
     return module, function
 
 
-def by_identity(source: Side, target: Side) -> Verdict | None:
+def by_identity(source: Side, target: Side, effort: Effort) -> Verdict | None:
     """Proved, when both are the same but for names; None otherwise."""
     (source_module, source_function), (target_module, target_function) = read_pair(source, target)
     if canonical(source_function) != canonical(target_function):
@@ -112,9 +112,8 @@ def stronger(smt: Verdict, execution: Verdict) -> Verdict:
 def canonical(function: ir.Function) -> ir.Function:
     """The function with its locals and blocks numbered in order."""
     names: dict[str, str] = {}
-    for each in (*function.parameters, *function.blocks, *function.instructions()):
-        if each.name:
-            names.setdefault(each.name, f"%{len(names)}")
+    for name in _locals(function):
+        names.setdefault(name, f"%{len(names)}")
     return dataclasses.replace(
         function,
         name="",
@@ -128,6 +127,14 @@ def canonical(function: ir.Function) -> ir.Function:
             for block in function.blocks
         ),
     )
+
+
+def _locals(function: ir.Function) -> Iterator[str]:
+    for parameter in function.parameters:
+        yield parameter.name
+    for block in function.blocks:
+        yield block.name
+        yield from (each.name for each in block.instructions if each.name)
 
 
 def _renamed(instruction: ir.Instruction, names: Mapping[str, str]) -> ir.Instruction:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import json
 from dataclasses import dataclass
 
 
@@ -34,3 +36,24 @@ class Verdict:
     counterexample: str = ""
     unroll: int = 0
     inputs: int = 0
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Verdict:
+        """Raises ValueError, KeyError, TypeError for anything else than `to_json`'s."""
+        fields = json.loads(text)
+        return cls(Kind(fields.pop("kind")), **fields)
+
+
+class Accept(enum.StrEnum):
+    """The weakest verdict that is good enough. A refuted change never is."""
+
+    PROVED = "proved"
+    BOUNDED = "bounded"
+    TESTED = "tested"
+
+    def allows(self, verdict: Verdict) -> bool:
+        ranks = (Kind.PROVED, Kind.BOUNDED, Kind.TESTED)
+        return verdict.kind in ranks[: ranks.index(Kind(self)) + 1]
