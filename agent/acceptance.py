@@ -17,8 +17,7 @@ from envs.evaluation import Job
 from envs.evaluator import Evaluator
 from envs.verification import verify
 from ir_tools.plan import Plan
-from ir_tools.verify.ladder import Effort, Side
-from ir_tools.verify.verdict import Accept, Kind, Verdict
+from ir_tools.verify.verdict import Accept, Effort, Kind, Side, Verdict
 
 _ROUNDS = 4  # of next best pipelines, before a function gets -Oz's own body
 # A build has many functions: each gets what finds most, quickly. `ozone verify` tries harder.

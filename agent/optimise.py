@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent import inlining, recipe
-from agent.acceptance import Accepted, acceptable
 from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
@@ -26,6 +25,7 @@ from ir_tools.target import TargetOptions
 from ir_tools.verify.verdict import Accept
 
 if TYPE_CHECKING:
+    from agent.acceptance import Accepted
     from agent.policy import Policy, Proposals
 
 _LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
@@ -151,6 +151,8 @@ class Search:
         composed, costs = self._composed(history, lender, inlined)
         (best,) = self._measure([composed])
         plan, evaluation = self._improve(best, costs, changes)
+        from agent.acceptance import Accepted, acceptable  # after the answers that need none
+
         accepted = Accepted(plan, {})
         if self._settings.accept and self._better(evaluation, outcome.baseline):
             job = Job(self._source, plan, self._settings.target)

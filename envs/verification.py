@@ -15,8 +15,7 @@ from envs.evaluator import Evaluator
 from envs.pool import Death, Request
 from ir_tools.errors import OzoneError
 from ir_tools.libllvm import identity
-from ir_tools.verify.ladder import Effort, Side, stronger
-from ir_tools.verify.verdict import Kind, Verdict
+from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 
 _RUNGS = ("identity", "smt", "execution")
 _FOLDERS = ("ir_tools", "ir_tools/verify", "ir_tools/verify/smt")

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from envs import wire
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
-from ir_tools import plan as plans
+from ir_tools.apply import apply, changes, prepare
 from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library
 from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
-from ir_tools.plan import Plan
+from ir_tools.plan import Change, Plan
 from ir_tools.target import Target, TargetOptions
 
 if TYPE_CHECKING:
-    from ir_tools.verify.ladder import Effort, Side
+    from ir_tools.verify.verdict import Effort, Side
 
 _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
@@ -189,15 +189,15 @@ class Worker:
 
     def changes(
         self, digest: str, plan: Plan, options: TargetOptions, names: Sequence[str]
-    ) -> list[plans.Change]:
+    ) -> list[Change]:
         """What the plan's pipelines make of the functions `names`. Raises OzoneError."""
         loaded = self._sources[digest]
         loaded.use()
         target = self._target(loaded.module, options)
         original = _retargeted(loaded, options, target)
-        prepared = plans.prepare(original, plan.inline, plan.before, target)
+        prepared = prepare(original, plan.inline, plan.before, target)
         with prepared:
-            return plans.changes(prepared, plan, target, names, self._progress)
+            return changes(prepared, plan, target, names, self._progress)
 
     def judge(self, digest: str, rung: str, function: str, target: Side, effort: Effort) -> Any:
         """One rung of the ladder, for a function of the source and its target."""
@@ -205,8 +205,9 @@ class Worker:
 
         site.main()  # judges need libraries, which workers do without (python -S)
         from ir_tools.verify import ladder
+        from ir_tools.verify.verdict import Side
 
-        source = ladder.Side(self._sources[digest].source.data, function)
+        source = Side(self._sources[digest].source.data, function)
         return getattr(ladder, f"by_{rung}")(source, target, effort)
 
     @contextlib.contextmanager
@@ -232,11 +233,11 @@ class Worker:
         def prepared(before: str) -> Module:
             return loaded.prepared(
                 (plan.inline, before, options),
-                lambda: plans.prepare(original, plan.inline, before, target),
+                lambda: prepare(original, plan.inline, before, target),
             )
 
         lender = prepared(plan.lender) if plan.borrowed else None
-        with plans.apply(prepared(plan.before), plan, target, lender, self._progress) as module:
+        with apply(prepared(plan.before), plan, target, lender, self._progress) as module:
             yield module
 
     def _verify(self, module: Module) -> None:

@@ -9,33 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from ir_tools.errors import NotComparableError
 from ir_tools.llvm import Context
 from ir_tools.verify import ir
 from ir_tools.verify.reader import read_module
-from ir_tools.verify.verdict import Kind, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """A function of a module, which is textual IR or bitcode."""
-
-    data: bytes = dataclasses.field(repr=False)
-    function: str
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How hard to try, for one pair. Execution stops at `runs` inputs or at its time."""
-
-    unroll: int = 4
-    smt_s: float = 10.0
-    runs: int = 64
-    execution_s: float = 10.0
-    seed: int = 0
-
+from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
 Pair = tuple[tuple[ir.Module, ir.Function], tuple[ir.Module, ir.Function]]
 
@@ -95,18 +74,6 @@ def by_execution(source: Side, target: Side, effort: Effort) -> Verdict:
         (source.data, source.function), (target.data, target.function),
         runs=effort.runs, seed=effort.seed, timeout_s=effort.execution_s,
     )  # fmt: skip
-
-
-def stronger(smt: Verdict, execution: Verdict) -> Verdict:
-    """What both together say: a difference that was run counts even against a bounded proof."""
-    if Kind.REFUTED in (smt.kind, execution.kind):
-        return smt if smt.kind is Kind.REFUTED else execution
-    if execution.kind is Kind.TESTED and smt.kind is Kind.UNKNOWN:
-        return dataclasses.replace(execution, reason=smt.reason)
-    if smt.kind is Kind.UNKNOWN:
-        reasons = dict.fromkeys(filter(None, (smt.reason, execution.reason)))
-        return dataclasses.replace(smt, reason="; ".join(reasons))
-    return smt
 
 
 def canonical(function: ir.Function) -> ir.Function:

@@ -1,11 +1,30 @@
-"""What verification says about one pair of functions."""
+"""What verification is asked about a pair of functions, and what it says. Imports nothing slow."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A function of a module, which is textual IR or bitcode."""
+
+    data: bytes = field(repr=False)
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to try, for one pair. Execution stops at `runs` inputs or at its time."""
+
+    unroll: int = 4
+    smt_s: float = 10.0
+    runs: int = 64
+    execution_s: float = 10.0
+    seed: int = 0
 
 
 class Kind(enum.StrEnum):
@@ -57,3 +76,15 @@ class Accept(enum.StrEnum):
     def allows(self, verdict: Verdict) -> bool:
         ranks = (Kind.PROVED, Kind.BOUNDED, Kind.TESTED)
         return verdict.kind in ranks[: ranks.index(Kind(self)) + 1]
+
+
+def stronger(smt: Verdict, execution: Verdict) -> Verdict:
+    """What both together say: a difference that was run counts even against a bounded proof."""
+    if Kind.REFUTED in (smt.kind, execution.kind):
+        return smt if smt.kind is Kind.REFUTED else execution
+    if execution.kind is Kind.TESTED and smt.kind is Kind.UNKNOWN:
+        return dataclasses.replace(execution, reason=smt.reason)
+    if smt.kind is Kind.UNKNOWN:
+        reasons = dict.fromkeys(filter(None, (smt.reason, execution.reason)))
+        return dataclasses.replace(smt, reason="; ".join(reasons))
+    return smt

@@ -21,7 +21,7 @@ from envs.cache import Cache
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, Job, Source, Status
 from envs.evaluator import Evaluator
 from envs.pool import Limits
-from ir_tools import plan as plans
+from ir_tools.apply import apply, prepare
 from ir_tools.errors import InvalidModuleError, ParseError, TargetError, WorkerError
 from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
@@ -736,8 +736,8 @@ def test_plans_are_the_same_in_a_worker_and_here(
         with (
             module,
             Target(module=module) as target,
-            plans.prepare(module, (), plan.before, target) as prepared,
-            plans.apply(prepared, plan, target) as result,
+            prepare(module, (), plan.before, target) as prepared,
+            apply(prepared, plan, target) as result,
         ):
             here = str(result)
     assert shared.build(Job(examples["vm"], plan), Artefact.IR)[1].decode() == here

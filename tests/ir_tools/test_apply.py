@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ir_tools.apply import apply, prepare
 from ir_tools.errors import InvalidModuleError, PipelineError
 from ir_tools.llvm import Context, Module
-from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, apply, canonical, prepare
+from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
 from ir_tools.target import Target
 
 TEXT = """
