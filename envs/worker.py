@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
+_KEPT = 4  # results
 _USES = 20  # evaluations in one context
 _STDERR_BYTES = 1 << 20  # passes that print are cut off there
 _PR_SET_PDEATHSIG = 1
@@ -99,6 +100,9 @@ class Worker:
     def __init__(self, note: Callable[[int, str | None], None]) -> None:
         self._note = note
         self._sources: collections.OrderedDict[str, _Loaded] = collections.OrderedDict()
+        self._kept: collections.OrderedDict[Any, tuple[Evaluation, bytes]] = (
+            collections.OrderedDict()
+        )
         self._targets: dict[Any, Target] = {}
         self._architecture = ""
         self._done = 0
@@ -158,7 +162,11 @@ class Worker:
         """The measurements of one compilation; what LLVM reports as errors are statuses."""
         started = time.perf_counter()
         try:
-            evaluation = self.build(digest, plan, options, own_sections, None)[0]
+            artefact = None if own_sections else Artefact.BITCODE
+            made = self._build(digest, plan, options, own_sections, artefact)
+            evaluation = made[0]
+            if artefact:
+                self._keep((digest, plan, options), made)
         except (PipelineError, InvalidModuleError) as error:
             evaluation = Evaluation(Status.INVALID, str(error))
         return dataclasses.replace(evaluation, wall_s=time.perf_counter() - started)
@@ -169,9 +177,28 @@ class Worker:
         plan: Plan,
         options: TargetOptions,
         own_sections: bool,
-        artefact: Artefact | None,
+        artefact: Artefact,
     ) -> tuple[Evaluation, bytes]:
         """One compilation: its measurements and the artefact. Raises OzoneError."""
+        kept = self._kept.get((digest, plan, options))
+        if kept and artefact is Artefact.BITCODE and not own_sections:
+            return kept
+        return self._build(digest, plan, options, own_sections, artefact)
+
+    def _keep(self, key: Any, made: tuple[Evaluation, bytes]) -> None:
+        """Remember a result: the best of the last few is what will be asked for in the end."""
+        self._kept[key] = made
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def _build(
+        self,
+        digest: str,
+        plan: Plan,
+        options: TargetOptions,
+        own_sections: bool,
+        artefact: Artefact | None,
+    ) -> tuple[Evaluation, bytes]:
         loaded = self._sources[digest]
         self._sources.move_to_end(digest)
         target = self._target(loaded.module, options)
