@@ -7,13 +7,14 @@ start as fast.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from agent.names import OBJECTIVES, POLICIES
 from ir_tools.errors import OzoneError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130  # what a shell reports for SIGINT
 _MIB = 1 << 20
+_OVERHEAD_S = 10.0  # for what is not the judges' own work
 _LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
 _COMPLETION_VARIABLE = "_ARGCOMPLETE"
 
@@ -156,6 +158,27 @@ def _add_report(parser: ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
 
 
+def _add_verify(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("source", type=Path, metavar="SRC", help=".ll or .bc file, - for stdin")
+    add("target", nargs="?", type=Path, metavar="TGT", help="default: @src and @tgt are in SRC")
+    add("--function", metavar="F", help="this one of both files (default: all that both define)")
+    add("--src-fn", metavar="F", help="of the source")
+    add("--tgt-fn", metavar="F", help="of the target")
+    add("--unroll", type=_count, default=4, metavar="K", help="times for loops (default 4)")
+    add("--timeout", type=float, default=10.0, metavar="S", help="for each judge (default 10)")
+    add("--runs", type=_count, default=64, metavar="N", help="inputs to run (default 64)")
+    add("--seed", type=int, default=0, metavar="N", help="of the inputs (default 0)")
+    add("--json", action="store_true", help="verdicts for machines")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+    setattr(parser, "error", functools.partial(_bad_usage, parser))  # noqa: B010 - 2 is a verdict
+
+
+def _bad_usage(parser: ArgumentParser, message: str) -> NoReturn:
+    parser.print_usage(sys.stderr)
+    parser.exit(3, f"{parser.prog}: error: {message}\n")
+
+
 def _add_harvest(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", type=Path, help="sources, builds and bitcode go here")
@@ -281,6 +304,31 @@ def _report(options: Namespace) -> None:
         write_file(options.json, report.as_json(rows).encode())
 
 
+def _verify(options: Namespace) -> int:
+    """is the target a refinement of the source? 0 proved, 1 refuted, 2 open, 3 bad input"""
+    from agent.verify import BAD_INPUT, Wishes, run
+    from envs.cache import Cache, default_path
+    from envs.evaluator import Evaluator
+    from envs.pool import Limits
+    from ir_tools.verify.verdict import Effort
+
+    functions = (options.src_fn or options.function, options.tgt_fn or options.function)
+    wishes = Wishes(options.source, options.target, *functions)
+    effort = Effort(options.unroll, options.timeout, options.runs, options.timeout, options.seed)
+    limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
+    try:
+        if None in functions and functions != (None, None):
+            raise OzoneError("--src-fn and --tgt-fn go together")
+        with (
+            contextlib.closing(Cache(default_path())) as cache,
+            Evaluator(options.jobs, cache, limits) as evaluator,
+        ):
+            return run(wishes, effort, evaluator, as_json=options.json)
+    except OzoneError as error:
+        print(f"ozone verify: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+
 def _harvest(options: Namespace) -> None:
     """download and build the Debian programs; keep the unoptimised bitcode of every object"""
     from agent.coreset import harvest_programs
@@ -320,6 +368,7 @@ _COMMANDS: tuple[
     ("tune", _add_tune, _tune),
     ("demo", _add_demo, _demo),
     ("report", _add_report, _report),
+    ("verify", _add_verify, _verify),
     ("harvest", _add_harvest, _harvest),
     ("coreset", _add_coreset, _coreset),
 )
