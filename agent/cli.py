@@ -174,6 +174,21 @@ def _add_verify(parser: ArgumentParser) -> None:
     setattr(parser, "error", functools.partial(_bad_usage, parser))  # noqa: B010 - 2 is a verdict
 
 
+def _add_fuzz(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE", help=".ll or .bc files")
+    add("-o", dest="output", type=Path, metavar="DIR", help="a folder for each finding")
+    add("--pipelines", type=_count, default=20, metavar="N", help="for each function (default 20)")
+    add("--pipeline", metavar="P", help="this one, instead of random ones")
+    add("--most-instructions", type=_count, default=60, metavar="N", help="of a function")
+    add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
+    add("--no-reduce", action="store_true", help="leave the functions as they are")
+    add("--unroll", type=_count, default=4, metavar="K", help="times for loops (default 4)")
+    add("--timeout", type=float, default=10.0, metavar="S", help="for each judge (default 10)")
+    add("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
 def _bad_usage(parser: ArgumentParser, message: str) -> NoReturn:
     parser.print_usage(sys.stderr)
     parser.exit(3, f"{parser.prog}: error: {message}\n")
@@ -329,6 +344,43 @@ def _verify(options: Namespace) -> int:
         return BAD_INPUT
 
 
+def _fuzz(options: Namespace) -> int:
+    """find pipelines that miscompile, and make them small; 1 when there are any"""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from agent.fuzz import Fuzzer, Wishes, fuzz
+    from envs.cache import Cache, default_path
+    from envs.evaluator import Evaluator
+    from envs.pool import Limits
+    from ir_tools.passes import Trust
+    from ir_tools.pipeline import Pipeline
+    from ir_tools.verify.verdict import Effort
+
+    wishes = Wishes(
+        options.pipelines,
+        Pipeline.parse(options.pipeline) if options.pipeline is not None else None,
+        options.most_instructions,
+        Trust.EXPERIMENTAL if options.experimental else Trust.PRODUCTION,
+        options.seed,
+        not options.no_reduce,
+    )
+    effort = Effort(options.unroll, options.timeout, 64, options.timeout, options.seed)
+    limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
+    console = Console(stderr=True)
+    with (
+        contextlib.closing(Cache(default_path())) as cache,
+        Evaluator(options.jobs, cache, limits) as evaluator,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("fuzzing", total=len(options.files))
+        fuzzer = Fuzzer(evaluator, effort, wishes)
+        found = fuzz(options.files, fuzzer, options.output, print, lambda: progress.advance(task))
+    tally = ", ".join(f"{count} {name}" for name, count in fuzzer.tally.most_common())
+    print(f"{found} found; {tally or 'nothing tried'}")
+    return 1 if found else 0
+
+
 def _harvest(options: Namespace) -> None:
     """download and build the Debian programs; keep the unoptimised bitcode of every object"""
     from agent.coreset import harvest_programs
@@ -369,6 +421,7 @@ _COMMANDS: tuple[
     ("demo", _add_demo, _demo),
     ("report", _add_report, _report),
     ("verify", _add_verify, _verify),
+    ("fuzz", _add_fuzz, _fuzz),
     ("harvest", _add_harvest, _harvest),
     ("coreset", _add_coreset, _coreset),
 )

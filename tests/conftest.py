@@ -128,3 +128,12 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> Marked:
     mark = Marked()
     monkeypatch.setenv(mark.variable, "1")
     return mark
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Research data that is not part of the project: pairs of functions with known verdicts."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no research data in {folder}")
+    return folder
