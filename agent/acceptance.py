@@ -9,6 +9,7 @@ gives a function.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,6 +37,11 @@ class Accepted:
     def of(self, function: str) -> Verdict | None:
         """The verdict of what the plan does to a function; None for -Oz's own body."""
         return self.verdicts.get((function, _own(self.plan).get(function, "")))
+
+    def refused(self) -> dict[str, int]:
+        """How many pipelines are not in the plan because of their verdict, by kind."""
+        kept = _own(self.plan).items()
+        return dict(Counter(str(v.kind) for key, v in self.verdicts.items() if key not in kept))
 
 
 def acceptable(

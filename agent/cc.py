@@ -22,7 +22,7 @@ from pathlib import Path
 
 from agent.compiled import Compiled, remember
 from agent.driver import Invocation, understand
-from agent.names import OBJECTIVES, POLICIES
+from agent.names import ACCEPT, OBJECTIVES, POLICIES
 from agent.output import write_file
 from envs.cache import Cache, default_path
 from ir_tools import clang
@@ -33,6 +33,7 @@ OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
     "OZONE_POLICY": "oz, random, coreset or search (default coreset)",
     "OZONE_OBJECTIVE": "size, text or instructions (default size)",
+    "OZONE_ACCEPT": "proved, bounded or tested: the weakest verdict that will do (default tested)",
     "OZONE_SEED": "seed of the random choices (default 0)",
     "OZONE_REPORT": "append a line of JSON for each object to this file",
     "OZONE_HARVEST": "keep the unoptimised bitcode of every object in this folder",
@@ -49,6 +50,7 @@ class _Options:
     budget: int
     policy: str
     objective: str
+    accept: str
     seed: int
     report: str | None = field(repr=False)  # changes nothing in the object
     harvest: str | None = field(repr=False)
@@ -104,6 +106,7 @@ def _options(environment: Mapping[str, str]) -> _Options:
         number("OZONE_BUDGET", 10),
         choice("OZONE_POLICY", "coreset", POLICIES),
         choice("OZONE_OBJECTIVE", "size", OBJECTIVES),
+        choice("OZONE_ACCEPT", "tested", ACCEPT),
         number("OZONE_SEED", 0),
         environment.get("OZONE_REPORT"),
         environment.get("OZONE_HARVEST"),
@@ -190,12 +193,14 @@ def _make(
     from envs.evaluation import Source
     from envs.evaluator import Evaluator
     from ir_tools.target import TargetOptions
+    from ir_tools.verify.verdict import Accept
 
     settings = Settings(
         budget=options.budget,
         policy=options.policy,
         objective=Objective(options.objective),
         seed=options.seed,
+        accept=Accept(options.accept),
         target=TargetOptions(relocation_model="module"),
     )
     with Evaluator(1, cache) as evaluator:

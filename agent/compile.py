@@ -92,6 +92,7 @@ def _summary(outcome: Outcome) -> dict[str, object]:
     """What the optimiser did, as plain values for reports."""
     return {
         "candidates": outcome.candidates,
+        "refused": dict(outcome.refused),
         "failures": {str(status): count for status, count in outcome.failures.items()},
         "warnings": list(outcome.warnings),
         "functions": [

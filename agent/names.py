@@ -2,3 +2,4 @@
 
 POLICIES = ("oz", "random", "coreset", "search")
 OBJECTIVES = ("size", "text", "instructions")
+ACCEPT = ("proved", "bounded", "tested")

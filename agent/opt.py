@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.optimise import Outcome, Settings, optimise
 from agent.output import write_file
+from agent.tally import Tally
 from envs.evaluation import Artefact, Job, Source
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
@@ -75,6 +76,7 @@ def report(outcome: Outcome, settings: Settings) -> dict[str, object]:
         "candidates": outcome.candidates,
         "baseline": _sizes(outcome, baseline=True),
         "ours": _sizes(outcome, baseline=False),
+        "refused": dict(outcome.refused),
         "failures": {str(status): count for status, count in outcome.failures.items()},
         "warnings": list(outcome.warnings),
         "functions": [dataclasses.asdict(choice) for choice in outcome.choices],
@@ -102,6 +104,10 @@ def describe(name: str, outcome: Outcome, settings: Settings) -> str:
         lines.append(f"  {choice.function}: {choice.before} -> {choice.after}  {choice.pipeline}")
     failed = ", ".join(f"{count} {status}" for status, count in outcome.failures.items())
     lines.append(f"  {outcome.candidates} candidates, failures survived: {failed or 'none'}")
+    changed = [
+        dataclasses.asdict(choice) for choice in outcome.choices if choice.before != choice.after
+    ]
+    lines.append(f"  {Tally.of(changed, outcome.refused)}")
     return "\n".join(lines)
 
 

@@ -86,6 +86,7 @@ class Outcome:
     baseline: Evaluation
     evaluation: Evaluation
     choices: tuple[Choice, ...] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)  # pipelines, by their verdict
     candidates: int = 0
     failures: Mapping[Status, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -161,7 +162,10 @@ class Search:
             if accepted.plan != plan:
                 plan, evaluation = self._measure([accepted.plan])[0]
         outcome = dataclasses.replace(
-            outcome, candidates=self.candidates, failures=dict(self.failures)
+            outcome,
+            refused=accepted.refused(),
+            candidates=self.candidates,
+            failures=dict(self.failures),
         )
         if not self._better(evaluation, outcome.baseline):
             return outcome

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from agent.compiled import Bytes, Compiled
 from agent.opt import percent
+from agent.tally import Tally
 from ir_tools.errors import OzoneError
 
 
@@ -27,12 +28,16 @@ class Row:
     ours: Bytes
     candidates: int
     failures: int
+    verdicts: Tally
 
     @classmethod
     def of(cls, name: str, compiled: Compiled) -> Row:
         summary = compiled.summary
         failures = sum(summary["failures"].values())
-        return cls(name, compiled.baseline, compiled.ours, summary["candidates"], failures)
+        verdicts = Tally.of(summary["functions"], summary["refused"])
+        return cls(
+            name, compiled.baseline, compiled.ours, summary["candidates"], failures, verdicts
+        )
 
 
 def read_report(path: Path) -> Iterator[Row]:
@@ -52,6 +57,7 @@ def read_report(path: Path) -> Iterator[Row]:
                 Bytes(**record["ours"]),
                 record["candidates"],
                 sum(record["failures"].values()),
+                Tally.of(record["functions"], record["refused"]),
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OzoneError(f"{path} is no report of ozone-cc: {error}") from error
@@ -88,6 +94,7 @@ def show(rows: list[Row], console: Console, extra: dict[str, str] | None = None)
         table.add_section()
         table.add_row(f"{len(rows)} objects", *total, style="bold")
     console.print(table)
+    console.print(sum((row.verdicts for row in rows), Tally()), highlight=False)
 
 
 def _cells(baseline: Bytes, ours: Bytes, candidates: int, failures: int) -> list[str]:

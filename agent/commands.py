@@ -1,0 +1,216 @@
+"""What each command does with its options. Imports are inside: each command loads what it needs."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from ir_tools.errors import OzoneError
+
+if TYPE_CHECKING:
+    from agent.optimise import Settings
+    from envs.evaluator import Evaluator
+
+_MIB = 1 << 20
+_OVERHEAD_S = 10.0  # for what is not the judges' own work
+
+
+def _settings(options: Namespace, **others: Any) -> Settings:
+    from agent.optimise import Objective, Settings
+    from ir_tools.passes import Trust
+    from ir_tools.verify.verdict import Accept
+
+    usual = Accept.PROVED if options.experimental else Accept.TESTED
+    return Settings(
+        options.budget,
+        options.policy,
+        Objective(options.objective),
+        trust=Trust.EXPERIMENTAL if options.experimental else Trust.PRODUCTION,
+        seed=options.seed,
+        accept=Accept(options.accept or usual),
+        **others,
+    )
+
+
+def _settings_for_clang(options: Namespace) -> Settings:
+    from ir_tools.target import TargetOptions
+
+    return _settings(options, target=TargetOptions(relocation_model="module"))
+
+
+def opt(options: Namespace) -> None:
+    """optimise a module: like opt, but smaller than the baseline, or the same"""
+    from envs.cache import Cache, default_path
+    from envs.evaluator import Evaluator
+    from envs.pool import Limits
+
+    limits = Limits(options.memory * _MIB, options.timeout)
+    with (
+        contextlib.closing(Cache(default_path())) as cache,
+        Evaluator(options.jobs, cache, limits) as evaluator,
+    ):
+        evaluator.start()  # it loads LLVM while we load the rest
+        _run_opt(options, evaluator)
+
+
+def _run_opt(options: Namespace, evaluator: Evaluator) -> None:
+    from agent.opt import Files, run
+    from envs.evaluation import Artefact
+    from ir_tools.target import TargetOptions
+
+    target = TargetOptions(
+        options.target_triple,
+        options.target_cpu,
+        options.target_features,
+        options.relocation_model,
+    )
+    baseline = {"baseline": options.passes} if options.passes is not None else {}
+    artefact = Artefact.IR if options.text else Artefact.BITCODE
+    files = Files(options.input, options.output, artefact, options.json)
+    settings = _settings(options, target=target, **baseline)
+    run(files, settings, evaluator, quiet=options.quiet)
+
+
+def tune(options: Namespace) -> int:
+    """optimise many files side by side; interrupted, it goes on where it was"""
+    from rich.console import Console
+
+    from agent import report
+    from agent.output import write_file
+    from agent.tune import tune
+
+    console = Console()
+    rows, errors = tune(
+        options.files,
+        shlex.split(options.cflags),
+        _settings_for_clang(options),
+        jobs=options.jobs,
+        output=options.output,
+        console=console,
+    )
+    if rows:
+        report.show(rows, console)
+    if options.json is not None:
+        write_file(options.json, report.as_json(rows).encode())
+    for path, error in errors.items():
+        print(f"ozone: {path}: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def demo(options: Namespace) -> int:
+    """shrink the example programs, run them before and after, show the table"""
+    from rich.console import Console
+
+    from agent.tune import demo
+
+    good = demo(_settings_for_clang(options), jobs=options.jobs, console=Console())
+    return 0 if good else 1
+
+
+def report(options: Namespace) -> None:
+    """sum up a build that was made with ozone-cc"""
+    from rich.console import Console
+
+    from agent import report
+    from agent.output import write_file
+
+    rows = list(report.read_report(options.file))
+    report.show(rows, Console())
+    if options.json is not None:
+        write_file(options.json, report.as_json(rows).encode())
+
+
+def verify(options: Namespace) -> int:
+    """is the target a refinement of the source? 0 proved, 1 refuted, 2 open, 3 bad input"""
+    from agent.verify import BAD_INPUT, Wishes, run
+    from envs.cache import Cache, default_path
+    from envs.evaluator import Evaluator
+    from envs.pool import Limits
+    from ir_tools.verify.verdict import Effort
+
+    functions = (options.src_fn or options.function, options.tgt_fn or options.function)
+    wishes = Wishes(options.source, options.target, *functions)
+    effort = Effort(options.unroll, options.timeout, options.runs, options.timeout, options.seed)
+    limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
+    try:
+        if None in functions and functions != (None, None):
+            raise OzoneError("--src-fn and --tgt-fn go together")
+        with (
+            contextlib.closing(Cache(default_path())) as cache,
+            Evaluator(options.jobs, cache, limits) as evaluator,
+        ):
+            return run(wishes, effort, evaluator, as_json=options.json)
+    except OzoneError as error:
+        print(f"ozone verify: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def fuzz(options: Namespace) -> int:
+    """find pipelines that miscompile, and make them small; 1 when there are any"""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from agent.fuzz import Fuzzer, Wishes, fuzz
+    from envs.cache import Cache, default_path
+    from envs.evaluator import Evaluator
+    from envs.pool import Limits
+    from ir_tools.passes import Trust
+    from ir_tools.pipeline import Pipeline
+    from ir_tools.verify.verdict import Effort
+
+    wishes = Wishes(
+        options.pipelines,
+        Pipeline.parse(options.pipeline) if options.pipeline is not None else None,
+        options.most_instructions,
+        Trust.EXPERIMENTAL if options.experimental else Trust.PRODUCTION,
+        options.seed,
+        not options.no_reduce,
+    )
+    effort = Effort(options.unroll, options.timeout, 64, options.timeout, options.seed)
+    limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
+    console = Console(stderr=True)
+    with (
+        contextlib.closing(Cache(default_path())) as cache,
+        Evaluator(options.jobs, cache, limits) as evaluator,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("fuzzing", total=len(options.files))
+        fuzzer = Fuzzer(evaluator, effort, wishes)
+        found = fuzz(options.files, fuzzer, options.output, print, lambda: progress.advance(task))
+    tally = ", ".join(f"{count} {name}" for name, count in fuzzer.tally.most_common())
+    print(f"{found} found; {tally or 'nothing tried'}")
+    return 1 if found else 0
+
+
+def harvest(options: Namespace) -> None:
+    """download and build the Debian programs; keep the unoptimised bitcode of every object"""
+    from agent.coreset import harvest_programs
+
+    for name, count in harvest_programs(options.folder, options.role, options.jobs):
+        print(f"{name}: {count} modules", flush=True)
+
+
+def coreset(options: Namespace) -> None:
+    """rebuild the coreset from harvested training programs (half an hour on two cores)"""
+    from rich.console import Console
+
+    from agent.coreset import Wishes, rebuild
+
+    wishes = Wishes(
+        options.modules,
+        options.rounds,
+        options.search_budget,
+        options.pool,
+        options.size,
+        options.seed,
+        options.jobs,
+    )
+    rebuild(options.folder, options.output, wishes, Console(stderr=True))
+
+
+def cc(options: Namespace) -> None:
+    """clang, with smaller objects: the arguments are clang's (the same as ozone-cc)"""
+    raise AssertionError("`main` hands cc its arguments before they are parsed")

@@ -1,0 +1,151 @@
+"""The options of each command. Imports nothing that is slow."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import NoReturn
+
+from agent.names import ACCEPT, OBJECTIVES, POLICIES
+
+_LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
+
+
+def add_search(parser: ArgumentParser, budget: int = 10) -> None:
+    add = parser.add_argument
+    add(
+        "--budget",
+        type=int,
+        default=budget,
+        metavar="N",
+        help=f"candidate compilations for each module (default {budget})",
+    )
+    add(
+        "--policy",
+        default="coreset",
+        choices=POLICIES,
+        help="who proposes pipelines (default coreset)",
+    )
+    add(
+        "--objective",
+        default="size",
+        choices=OBJECTIVES,
+        help="what to make smaller (default size: bytes in flash)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="of the random choices (default 0)")
+    add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
+    add(
+        "--accept",
+        choices=ACCEPT,
+        help="the weakest verdict that is good enough (default tested, proved if --experimental)",
+    )
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+    add("--json", type=Path, metavar="FILE", help="write everything to this file")  # fmt: skip
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def add_opt(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("input", nargs="?", default="-", metavar="IN", help=".ll or .bc file, - for stdin")
+    add("-o", dest="output", default="-", metavar="OUT", help="output file, - for stdout")
+    add("-S", dest="text", action="store_true", help="write textual IR")
+    baseline = parser.add_mutually_exclusive_group()
+    baseline.add_argument("-passes", "--passes", metavar="P", help="the baseline, as opt's")
+    for level in _LEVELS:
+        baseline.add_argument(
+            f"-{level}", dest="passes", action="store_const", const=f"default<{level}>",
+            help=f"the same as -passes='default<{level}>'",
+        )  # fmt: skip
+    add_search(parser)
+    add("--target-triple", "-mtriple", default="", help="overrides the module's")
+    add("--target-cpu", "-mcpu", default="", help="for functions that name none")
+    add("--target-features", "-mattr", default="", help="for functions that name none")
+    add(
+        "--relocation-model",
+        "-relocation-model",
+        default="default",
+        help="default, static, pic, or module: what clang noted in it",
+    )
+    add("--timeout", type=float, default=30.0, metavar="S", help="CPU time for a candidate")
+    add("--memory", type=int, default=4096, metavar="MIB", help="for each worker")
+    add("-q", "--quiet", action="store_true", help="no summary on stderr")  # fmt: skip
+
+
+def add_tune(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C, .ll or .bc files")
+    parser.add_argument("-o", dest="output", type=Path, metavar="DIR", help="for the objects")
+    parser.add_argument("--cflags", default="", help="options for clang, in one string")
+    add_search(parser)
+
+
+def add_demo(parser: ArgumentParser) -> None:
+    add_search(parser, budget=20)
+
+
+def add_report(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="what OZONE_REPORT named during the build")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
+
+
+def add_verify(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("source", type=Path, metavar="SRC", help=".ll or .bc file, - for stdin")
+    add("target", nargs="?", type=Path, metavar="TGT", help="default: @src and @tgt are in SRC")
+    add("--function", metavar="F", help="this one of both files (default: all that both define)")
+    add("--src-fn", metavar="F", help="of the source")
+    add("--tgt-fn", metavar="F", help="of the target")
+    add("--unroll", type=_count, default=4, metavar="K", help="times for loops (default 4)")
+    add("--timeout", type=float, default=10.0, metavar="S", help="for each judge (default 10)")
+    add("--runs", type=_count, default=64, metavar="N", help="inputs to run (default 64)")
+    add("--seed", type=int, default=0, metavar="N", help="of the inputs (default 0)")
+    add("--json", action="store_true", help="verdicts for machines")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+    setattr(parser, "error", functools.partial(_bad_usage, parser))  # noqa: B010 - 2 is a verdict
+
+
+def add_fuzz(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE", help=".ll or .bc files")
+    add("-o", dest="output", type=Path, metavar="DIR", help="a folder for each finding")
+    add("--pipelines", type=_count, default=20, metavar="N", help="for each function (default 20)")
+    add("--pipeline", metavar="P", help="this one, instead of random ones")
+    add("--most-instructions", type=_count, default=60, metavar="N", help="of a function")
+    add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
+    add("--no-reduce", action="store_true", help="leave the functions as they are")
+    add("--unroll", type=_count, default=4, metavar="K", help="times for loops (default 4)")
+    add("--timeout", type=float, default=10.0, metavar="S", help="for each judge (default 10)")
+    add("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
+def _bad_usage(parser: ArgumentParser, message: str) -> NoReturn:
+    parser.print_usage(sys.stderr)
+    parser.exit(3, f"{parser.prog}: error: {message}\n")
+
+
+def add_harvest(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, help="sources, builds and bitcode go here")
+    add("--role", default="train", choices=("train", "held-out"), help="which programs")
+    add("-j", "--jobs", type=_count, metavar="N", help="of make (default: all cores)")
+
+
+def add_coreset(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, help="where `ozone harvest` put the bitcode")
+    add("-o", dest="output", type=Path, required=True, metavar="FILE", help="the list to write")
+    add("--modules", type=int, default=18, metavar="N", help="of each program, at most")
+    add("--rounds", type=int, default=1, metavar="N", help="each from the last one's coreset")
+    add("--search-budget", type=int, default=70, metavar="N", help="for each module and round")
+    add("--pool", type=int, default=200, metavar="N", help="pipelines measured on all modules")
+    add("--size", type=int, default=30, metavar="N", help="pipelines in the list")
+    add("--seed", type=int, default=0, metavar="N", help="of the random choices")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
