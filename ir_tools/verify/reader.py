@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -59,6 +60,7 @@ _ATTRIBUTES = (
     "returns_twice", "signext", "speculatable", "sret", "strictfp", "swiftasync", "swifterror",
     "swiftself", "uwtable", "willreturn", "writable", "writeonly", "zeroext",
 )  # fmt: skip
+_MEANINGFUL_STRINGS = ("denormal-fp-math", "denormal-fp-math-f32")
 # The kinds of values, LLVMValueKind.
 _ARGUMENT, _FUNCTION, _ALIAS, _IFUNC, _VARIABLE, _EXPRESSION = 0, 5, 6, 7, 8, 10
 _AGGREGATES, _DATA = (11, 12, 13), (16, 17)
@@ -220,10 +222,11 @@ class _Reader:
         return [found[-1], *found[:-1]]
 
     def _attribute(self, handle: int) -> tuple[str, int | ir.Type | tuple[int, int]]:
-        """Its name, and its number or type; string attributes have no name."""
+        """Its name, and its number or type; string attributes have no name, but for the mode of
+        denormals where it is not IEEE's."""
         lib = self._lib
         if lib.LLVMIsStringAttribute(handle):
-            return "", 0
+            return self._denormals(handle), 0
         name = _attribute_names().get(lib.LLVMGetEnumAttributeKind(handle), "")
         if lib.LLVMIsTypeAttribute(handle):
             type_ = lib.LLVMGetTypeAttributeValue(handle)
@@ -231,6 +234,17 @@ class _Reader:
         if name == "range" or not lib.LLVMIsEnumAttribute(handle):
             return name, 0
         return name, lib.LLVMGetEnumAttributeValue(handle)
+
+    def _denormals(self, handle: int) -> str:
+        """The name of an attribute by which denormals are not what IEEE says; else nothing."""
+        lib, length = self._lib, ctypes.c_uint()
+        start = lib.LLVMGetStringAttributeKind(handle, ctypes.byref(length))
+        name = ctypes.string_at(start, length.value).decode()
+        if not name.startswith("denormal-fp-math"):
+            return ""
+        start = lib.LLVMGetStringAttributeValue(handle, ctypes.byref(length))
+        mode = ctypes.string_at(start, length.value)
+        return "" if mode in (b"", b"ieee", b"ieee,ieee") else name
 
     # instructions -------------------------------------------------------------------------------
 
@@ -433,7 +447,8 @@ class _Reader:
             if kind in _DATA and isinstance(type_, ir.ArrayType | ir.VectorType):
                 size = ctypes.c_size_t()
                 start = lib.LLVMGetRawDataValues(handle, ctypes.byref(size))
-                return ir.Data(type_, ctypes.string_at(start, size.value))
+                raw = ctypes.string_at(start, size.value)
+                return ir.Data(type_, self._in_memory(raw, size.value // (type_.count or 1)))
             if kind in _AGGREGATES:
                 return ir.Aggregate(type_, self._operands(handle))
         if kind == _EXPRESSION:
@@ -445,6 +460,13 @@ class _Reader:
                 ir.Instruction(opcode, type_, "", operands, flags=flags, **details)
             )
         return ir.Other(type_, take_message(lib.LLVMPrintValueToString(handle))[:200])
+
+    def _in_memory(self, raw: bytes, size: int) -> bytes:
+        """LLVM keeps numbers in its own machine's order; here they are in the module's."""
+        order = "little" if self._types.layout().little_endian else "big"
+        if order == sys.byteorder or not size:
+            return raw
+        return b"".join(raw[i : i + size][::-1] for i in range(0, len(raw), size))
 
     def _integer(self, handle: int, bits: int) -> int:
         if bits <= 64:

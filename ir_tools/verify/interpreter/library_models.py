@@ -1,0 +1,141 @@
+"""Exact models of library functions on memory that LLVM folds, expands and merges.
+
+strlen, memcmp, bcmp, strcmp, strncmp, strchr, memchr, memcpy, memmove, memset and abs. They read
+what they need and no more; of a comparison that differs only the sign is known, the rest is a
+choice. Other functions that LLVM knows are in `libraries`, without a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ir_tools.verify import ir
+from ir_tools.verify.interpreter import semantics
+from ir_tools.verify.interpreter.concrete import POISON, Undefined
+from ir_tools.verify.interpreter.storage import NULL, Pointer
+
+Meaning = Callable[[Any, list[Any]], Any]
+_FULL = (1 << 32) - 1
+
+
+def _byte(machine: Any, pointer: Any, index: int) -> int:
+    if not isinstance(pointer, Pointer):
+        raise Undefined("a library function on poison or undef")
+    machine.fuel -= 1
+    at = Pointer(pointer.block, pointer.offset + index)
+    block, offset = machine.memory.access(at, 1, 1, False)
+    byte = machine.memory.concrete(machine.memory.load_integer(block, offset, 1))
+    if not isinstance(byte, int):
+        raise Undefined("a library function reads poison")
+    return byte
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise Undefined("a library function on poison or undef")
+    return value
+
+
+def _strlen(machine: Any, arguments: list[Any]) -> int:
+    length = 0
+    while _byte(machine, arguments[0], length):
+        length += 1
+    return length
+
+
+def _compared(machine: Any, difference: int) -> int:
+    if not difference:
+        return 0
+    machine.memory.choose("comparison", 1 << 64)
+    return 1 if difference > 0 else _FULL
+
+
+def _memcmp(machine: Any, arguments: list[Any]) -> int:
+    one, other, size = arguments[0], arguments[1], _number(arguments[2])
+    for index in range(size):
+        difference = _byte(machine, one, index) - _byte(machine, other, index)
+        if difference:
+            return _compared(machine, difference)
+    return 0
+
+
+def _strncmp(machine: Any, arguments: list[Any]) -> int:
+    one, other = arguments[:2]
+    size = _number(arguments[2]) if len(arguments) > 2 else 1 << 62
+    index = 0
+    while index < size:
+        a, b = _byte(machine, one, index), _byte(machine, other, index)
+        if a != b:
+            return _compared(machine, a - b)
+        if not a:
+            return 0
+        index += 1
+    return 0
+
+
+def _strchr(machine: Any, arguments: list[Any]) -> Pointer:
+    text, wanted = arguments[0], _number(arguments[1]) & 0xFF
+    index = 0
+    while (byte := _byte(machine, text, index)) != wanted:
+        if not byte:
+            return NULL
+        index += 1
+    return Pointer(text.block, text.offset + index)
+
+
+def _memchr(machine: Any, arguments: list[Any]) -> Pointer:
+    start, wanted, size = arguments[0], _number(arguments[1]) & 0xFF, _number(arguments[2])
+    for index in range(size):
+        if _byte(machine, start, index) == wanted:
+            return Pointer(start.block, start.offset + index)
+    return NULL
+
+
+def _copy(machine: Any, arguments: list[Any]) -> Any:
+    to, from_, size = arguments[0], arguments[1], _number(arguments[2])
+    if size:
+        machine.fuel -= size // 8
+        source, start = machine.memory.access(from_, size, 1, False)
+        target, at = machine.memory.access(to, size, 1, True)
+        machine.memory.copy(target, at, source, start, size)
+    return to
+
+
+def _memset(machine: Any, arguments: list[Any]) -> Any:
+    to, byte, size = arguments[0], arguments[1], _number(arguments[2])
+    if size:
+        machine.fuel -= size // 8
+        block, at = machine.memory.access(to, size, 1, True)
+        machine.memory.fill(block, at, size, byte & 0xFF if isinstance(byte, int) else POISON)
+    return to
+
+
+def _abs(machine: Any, arguments: list[Any]) -> Any:
+    value = arguments[0]
+    if value is POISON or value == 1 << 31:
+        return POISON
+    return abs(semantics.signed(_number(machine.memory.concrete(value)), 32))
+
+
+_BY_NAME: dict[str, tuple[Meaning, str]] = {
+    "strlen": (_strlen, "i64 (ptr)"),
+    "memcmp": (_memcmp, "i32 (ptr, ptr, i64)"),
+    "bcmp": (_memcmp, "i32 (ptr, ptr, i64)"),
+    "strcmp": (_strncmp, "i32 (ptr, ptr)"),
+    "strncmp": (_strncmp, "i32 (ptr, ptr, i64)"),
+    "strchr": (_strchr, "ptr (ptr, i32)"),
+    "memchr": (_memchr, "ptr (ptr, i32, i64)"),
+    "memcpy": (_copy, "ptr (ptr, ptr, i64)"),
+    "memmove": (_copy, "ptr (ptr, ptr, i64)"),
+    "memset": (_memset, "ptr (ptr, i32, i64)"),
+    "abs": (_abs, "i32 (i32)"),
+}
+
+
+def meaning(function: ir.Function, call: ir.Call) -> Meaning | None:
+    """What a declared function does, if it is one of these, with their type."""
+    if "nobuiltin" in call.attributes or "nobuiltin" in function.attributes:
+        return None
+    known = _BY_NAME.get(function.name)
+    return known[0] if known and str(function.type) == known[1] else None
