@@ -1,0 +1,283 @@
+"""Differential execution: two functions as machine code on the same inputs, compared.
+
+The reference interpreter runs both first. It sees what a machine cannot, poison and undefined
+behaviour that happens to do no harm, and it says which inputs count: those on which the source is
+free of undefined behaviour and depends on nothing that LLVM leaves open, for only there is one
+result right. On these both functions run as machine code, in a child process that may die, and each
+run is compared with what the interpreter says of the source.
+
+    refuted   the target breaks a law, says the interpreter; or its machine code does something else
+              than the interpreter says that the source does, while the source's does just that
+    tested    no difference, on at least `ENOUGH` inputs
+    unknown   anything else, with the reason: an instruction that the interpreter lacks, too few
+              inputs that count, a source whose machine code the interpreter does not agree with
+
+What is not covered: see `machine`. Inputs are samples: `tested` is no proof.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ir_tools.llvm import Context, Module
+from ir_tools.verify import ir
+from ir_tools.verify.execution.isolation import Death, Limits, Send, isolated
+from ir_tools.verify.execution.jit import UnfitError, adopt_host, refuse
+from ir_tools.verify.execution.machine import Case, Machine
+from ir_tools.verify.execution.replay import Unjudged
+from ir_tools.verify.execution.variants import varied
+from ir_tools.verify.interpreter import interpreter
+from ir_tools.verify.interpreter.concrete import Unsupported
+from ir_tools.verify.interpreter.given import Input
+from ir_tools.verify.interpreter.inputs import inputs
+from ir_tools.verify.interpreter.interpreter import Status
+from ir_tools.verify.interpreter.refinement import Judgement, agree, judge
+from ir_tools.verify.interpreter.rendering import counterexample
+from ir_tools.verify.reader import read_module
+from ir_tools.verify.verdict import Kind, Verdict
+
+ENOUGH = 8
+_JUDGE = "execution"
+_FUEL = 20_000  # instructions of a run in the interpreter
+_HANG_S = 0.5  # CPU time that machine code may take for what took the interpreter its fuel
+_HOPELESS = 24  # inputs that all end for want of an instruction
+_TRAPS = ("SIGILL", "SIGTRAP", "SIGABRT")
+_BASES = 0x60_0000_0000, 0x70_0000_0000  # of the source's and the target's globals
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A function, for LLVM and for the interpreter."""
+
+    module: Module
+    reading: ir.Module
+    name: str
+
+    @property
+    def function(self) -> ir.Function:
+        return self.reading.functions[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a run says nothing."""
+
+    reason: str
+
+
+# What a run on a machine shows: no difference, a difference in words, or nothing.
+Finding = str | Skip | None
+
+
+def execute(
+    source: tuple[bytes, str], target: tuple[bytes, str], runs: int, seed: int, timeout_s: float
+) -> Verdict:
+    """Judge a pair, each (IR or bitcode, function's name), on `runs` inputs made from the seed.
+
+    The verdict depends on the seed alone, unless time runs out. Raises ParseError and
+    InvalidModuleError for what is no IR.
+    """
+    deadline = time.monotonic() + timeout_s
+    try:
+        with Context() as context:
+            pair = _read(context, source, target)
+            return _Execution(pair, runs, seed, deadline).verdict()
+    except (UnfitError, Unsupported) as error:
+        return _unknown(str(error))
+
+
+def _unknown(reason: str) -> Verdict:
+    return Verdict(Kind.UNKNOWN, _JUDGE, reason)
+
+
+def _read(context: Context, *texts: tuple[bytes, str]) -> tuple[Side, Side]:
+    modules = [context.parse(data, name) for data, name in texts]
+    for module, (_, name) in zip(modules, texts, strict=True):
+        refuse(module, name)
+        adopt_host(module)
+    source_reading, target_reading = map(read_module, modules)
+    readings = agree(source_reading, _with_constants(target_reading, source_reading))
+    one, other = (
+        Side(module, reading, name)
+        for module, reading, (_, name) in zip(modules, readings, texts, strict=True)
+    )
+    if one.function.type != other.function.type:
+        raise UnfitError(f"the types differ: {one.function.type} and {other.function.type}")
+    return one, other
+
+
+def _with_constants(target: ir.Module, source: ir.Module) -> ir.Module:
+    """The target with the contents of constants that only the source has: passes drop those of
+    constants that are defined elsewhere, when they have used them."""
+    extents = {**source.layout.extents, **target.layout.extents}
+    kept = {
+        name: variable
+        for name, variable in source.variables.items()
+        if (own := target.variables.get(name)) is None
+        or (own.initializer is None and variable.is_constant)
+    }
+    return dataclasses.replace(
+        target,
+        layout=dataclasses.replace(target.layout, extents=extents),
+        variables={**target.variables, **kept},
+        functions={**source.functions, **target.functions},
+        aliases={**source.aliases, **target.aliases},
+    )
+
+
+class _Execution:
+    """Of one pair."""
+
+    def __init__(self, pair: tuple[Side, Side], runs: int, seed: int, deadline: float) -> None:
+        self._pair, self._runs, self._seed, self._deadline = pair, runs, seed, deadline
+        self._reasons: collections.Counter[str] = collections.Counter()
+
+    def verdict(self) -> Verdict:
+        judgements: list[Judgement] = []
+        for judgement in self._judgements():
+            if judgement.law:
+                return self._refuted(judgement)
+            judgements.append(judgement)
+        if len(judgements) < ENOUGH:
+            return self._too_few(len(judgements), "count")
+        return self._compared(judgements)
+
+    def _too_few(self, count: int, what: str) -> Verdict:
+        common = self._reasons.most_common(1)
+        because = f": {common[0][0]}" if common else ""
+        return _unknown(f"only {count} of {self._runs} inputs {what}{because}")
+
+    # by the interpreter -------------------------------------------------------------------------
+
+    def _judgements(self) -> Iterator[Judgement]:
+        """Those that count, up to the first that refutes."""
+        source, target = ((side.reading, side.name) for side in self._pair)
+        half = time.monotonic() + (self._deadline - time.monotonic()) / 2
+        hope = _HOPELESS
+        for given in itertools.islice(self._inputs(), self._runs):
+            judgement = judge(source, target, given, _FUEL)
+            first = judgement.source
+            if judgement.law or _counts(first):
+                hope = self._runs
+                yield judgement
+            else:
+                self._reasons[_why(first)] += 1
+                hope -= first.status is Status.UNSUPPORTED
+            if time.monotonic() > half or not hope:
+                break
+
+    def _inputs(self) -> Iterator[Input]:
+        """Inputs with every variable that either side knows."""
+        source = self._pair[0]
+        made = inputs(source.reading, source.name, self._seed)
+        for given in varied(made, source.function):
+            for side in self._pair:
+                memory = interpreter.Machine(side.reading, given, 0, None, False).memory
+                for name in side.reading.variables:
+                    with contextlib.suppress(Unsupported):
+                        memory.block(f"@{name}")
+            yield given
+
+    # by the machine -----------------------------------------------------------------------------
+
+    def _compared(self, judgements: list[Judgement]) -> Verdict:
+        count = 0
+        cases = [Case(judgement.source.given, judgement.source) for judgement in judgements]
+        for judgement, (ours, theirs) in zip(judgements, self._findings(cases), strict=False):
+            if ours is None and isinstance(theirs, str):
+                judgement.law = f"the target's machine code {theirs}"
+                if self._is_confirmed(Case(judgement.source.given, judgement.source)):
+                    return self._refuted(judgement)
+                return _unknown(f"a difference that did not show again: {theirs}")
+            if ours is None and theirs is None:
+                count += 1
+            elif isinstance(ours, str):
+                self._reasons[f"the source's machine code {ours}, says the interpreter"] += 1
+            else:
+                skip = ours or theirs
+                self._reasons[skip.reason if isinstance(skip, Skip) else str(skip)] += 1
+        if count < ENOUGH:
+            return self._too_few(count, "could be compared")
+        return Verdict(Kind.TESTED, _JUDGE, inputs=count)
+
+    def _is_confirmed(self, case: Case) -> bool:
+        """Does it show in a process where nothing else has run?"""
+        return any(
+            ours is None and isinstance(theirs, str) for ours, theirs in self._findings([case])
+        )
+
+    def _refuted(self, judgement: Judgement) -> Verdict:
+        assert judgement.law is not None
+        names = tuple(parameter.name for parameter in self._pair[0].function.parameters)
+        return Verdict(Kind.REFUTED, _JUDGE, judgement.law, counterexample(judgement, names))
+
+    def _findings(self, cases: list[Case]) -> Iterator[tuple[Finding, Finding]]:
+        """What the source's and the target's machine code do on each case."""
+        seconds = max(0.0, self._deadline - time.monotonic())
+        limits = Limits(cpu_s=int(seconds) + 1, wall_s=seconds)
+        messages = isolated(functools.partial(_serve, self._pair, cases, limits), limits)
+        with contextlib.closing(messages):
+            for ours in messages:
+                theirs = next(messages, None)
+                for end in (ours, theirs):
+                    if isinstance(end, Death | UnfitError):
+                        self._reasons[f"no machine code: {end}"] += len(cases)
+                        return
+                yield ours, theirs
+
+
+def _counts(outcome: interpreter.Outcome) -> bool:
+    """Is only one result right? Whether the target ends, if the interpreter had no patience to
+    find out or lacks an instruction of it, is left to the machine."""
+    is_defined = outcome.status in (Status.RETURNED, Status.EXITED, Status.TRAPPED)
+    return is_defined and not outcome.choices and not outcome.assumed
+
+
+def _why(outcome: interpreter.Outcome) -> str:
+    """Why an input does not count."""
+    if outcome.status is Status.RETURNED or outcome.choices:
+        return "the source's result is open"
+    if outcome.assumed:
+        return f"{', '.join(sorted(outcome.assumed))} was not run"
+    return f"{outcome.status}: {outcome.reason}"
+
+
+def _serve(pair: tuple[Side, Side], cases: list[Case], limits: Limits, send: Send) -> None:
+    """Compile, then run everything in children of this process, a new one after each death."""
+    try:
+        machines = [
+            Machine(side.module, side.reading, side.name, base, _HANG_S)
+            for side, base in zip(pair, _BASES, strict=True)
+        ]
+    except (UnfitError, Unsupported) as error:
+        send(UnfitError(str(error)))
+        return
+    todo = [(machine, case) for case in cases for machine in machines]
+    done = 0
+    while done < len(todo):
+        for finding in isolated(functools.partial(_run, todo[done:]), limits):
+            send(_of_death(finding, todo[done][1]) if isinstance(finding, Death) else finding)
+            done += 1
+
+
+def _run(todo: list[tuple[Machine, Case]], send: Send) -> None:
+    for number, (machine, case) in enumerate(todo):
+        paint = 0xC3 ^ number % 61
+        try:
+            send(machine.differs(case, paint))
+        except (Unjudged, Unsupported, MemoryError) as reason:
+            send(Skip(str(reason)))
+
+
+def _of_death(death: Death, case: Case) -> Finding:
+    if case.expected.status is Status.TRAPPED and death.how in _TRAPS:
+        return None
+    how = "does not end" if death.how in ("SIGPROF", "no answer in time") else f"ends with {death}"
+    return how

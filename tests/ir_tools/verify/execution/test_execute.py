@@ -1,0 +1,233 @@
+"""The laws of `execute`: right targets pass, each known-bad twin is refuted.
+
+Machine code is tested apart from the interpreter's opinion of the target: `by_machine` ignores it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+import pytest
+
+from ir_tools.verify.execution import execute as execution
+from ir_tools.verify.execution.execute import execute
+from ir_tools.verify.interpreter.given import Input
+from ir_tools.verify.interpreter.refinement import Judgement, Side, judge
+from ir_tools.verify.verdict import Kind, Verdict
+
+RUNS = 48
+
+DECLARATIONS = """
+%S = type { i32, i64 }
+@counter = global i32 5
+@table = internal constant [4 x i32] [i32 3, i32 1, i32 4, i32 1]
+@hidden = internal global ptr null
+declare i32 @g(i32)
+declare void @h(ptr)
+declare void @stop(i32) noreturn
+declare i32 @log_all(ptr, ...)
+declare i32 @twice(i32) memory(none) nounwind willreturn
+declare double @measure(double, float)
+declare %S @make(i8 signext, ptr byval(%S) align 8)
+"""
+
+# (what it shows, the parameters and result, the source, a right target, a wrong one)
+TWINS = [
+    ("a constant", "i32 (i32 %a)", "%r = add i32 %a, 7 ret i32 %r",
+     "%m = sub i32 %a, -7 ret i32 %m", "%r = add i32 %a, 8 ret i32 %r"),
+    ("an operand", "i64 (i64 %a, i64 %b)", "%r = sub i64 %a, %b ret i64 %r",
+     "%n = sub i64 0, %b %r = add i64 %a, %n ret i64 %r", "%r = sub i64 %b, %a ret i64 %r"),
+    ("a dropped store", "void (ptr %p)", "store i32 1, ptr %p ret void",
+     "store i32 1, ptr %p ret void", "ret void"),
+    ("an extra store", "void (ptr %p)", "%v = load i32, ptr %p ret void",
+     "ret void", "store i8 9, ptr %p ret void"),
+    ("a write out of bounds", "void (ptr byval(i32) align 4 %p, ptr dereferenceable(8) %q)",
+     "store i8 1, ptr %q ret void", "store i8 1, ptr %q ret void",
+     "store i8 1, ptr %q %e = getelementptr i8, ptr %q, i64 70000 store i8 1, ptr %e ret void"),
+    ("a global", "void (i32 %a)", "store i32 %a, ptr @counter ret void",
+     "%v = load i32, ptr @counter store i32 %a, ptr @counter ret void", "ret void"),
+    ("a constant table", "i32 (i32 %a)",
+     "%i = and i32 %a, 3 %p = getelementptr [4 x i32], ptr @table, i32 0, i32 %i"
+     " %v = load i32, ptr %p ret i32 %v",
+     "%i = and i32 %a, 3 %p = getelementptr i32, ptr @table, i32 %i"
+     " %v = load i32, ptr %p ret i32 %v",
+     "%i = and i32 %a, 1 %p = getelementptr i32, ptr @table, i32 %i"
+     " %v = load i32, ptr %p ret i32 %v"),
+    ("the order of calls", "void ()", "call i32 @g(i32 1) call i32 @g(i32 2) ret void",
+     "call i32 @g(i32 1) call i32 @g(i32 2) ret void",
+     "call i32 @g(i32 2) call i32 @g(i32 1) ret void"),
+    ("a dropped call", "i32 (i32 %a)", "%r = call i32 @g(i32 %a) ret i32 0",
+     "%r = call i32 @g(i32 %a) ret i32 0", "ret i32 0"),
+    ("an added call", "i32 (i32 %a)", "%r = call i32 @g(i32 %a) ret i32 %r",
+     "%r = call i32 @g(i32 %a) ret i32 %r",
+     "%r = call i32 @g(i32 %a) call i32 @g(i32 0) ret i32 %r"),
+    ("a pure call", "i32 (i32 %a)",
+     "%r = call i32 @twice(i32 %a) %s = call i32 @twice(i32 %a) %t = xor i32 %r, %s ret i32 %t",
+     "ret i32 0", "%r = call i32 @twice(i32 %a) ret i32 -1"),
+    ("memory that a callee sees", "void (ptr %p)",
+     "store i32 3, ptr %p call void @h(ptr %p) store i32 4, ptr %p ret void",
+     "store i32 3, ptr %p call void @h(ptr %p) store i32 4, ptr %p ret void",
+     "store i32 4, ptr %p call void @h(ptr %p) store i32 4, ptr %p ret void"),
+    ("a local that a callee writes", "i32 ()",
+     "%x = alloca i32 store i32 1, ptr %x call void @h(ptr %x) %v = load i32, ptr %x ret i32 %v",
+     "%x = alloca i64 store i32 1, ptr %x call void @h(ptr %x) %v = load i32, ptr %x ret i32 %v",
+     "%x = alloca i32 store i32 1, ptr %x call void @h(ptr %x) ret i32 1"),
+    ("a call that does not return", "i32 (i32 %a)",
+     "%c = icmp ult i32 %a, 4 br i1 %c, label %x, label %y\n"
+     "x: call void @stop(i32 %a) unreachable\ny: ret i32 %a",
+     "%c = icmp ugt i32 %a, 3 br i1 %c, label %y, label %x\n"
+     "x: call void @stop(i32 %a) unreachable\ny: ret i32 %a",
+     "ret i32 %a"),
+    ("variable arguments", "void (i32 %a, double %d)",
+     "call i32 (ptr, ...) @log_all(ptr @table, i32 %a, double %d, i64 7) ret void",
+     "call i32 (ptr, ...) @log_all(ptr @table, i32 %a, double %d, i64 7) ret void",
+     "call i32 (ptr, ...) @log_all(ptr @table, i32 %a, double %d, i64 8) ret void"),
+    ("floating-point arguments", "double (double %d, float %f)",
+     "%r = call double @measure(double %d, float %f) ret double %r",
+     "%r = call double @measure(double %d, float %f) ret double %r",
+     "%g = fneg float %f %r = call double @measure(double %d, float %g) ret double %r"),
+    ("structures", "%S (i8 %a, ptr byval(%S) align 8 %s)",
+     "%r = call %S @make(i8 signext %a, ptr byval(%S) align 8 %s) ret %S %r",
+     "%r = call %S @make(i8 signext %a, ptr byval(%S) align 8 %s) ret %S %r",
+     "%r = call %S @make(i8 signext %a, ptr byval(%S) align 8 %s)"
+     " %t = insertvalue %S %r, i64 1, 1 ret %S %t"),
+    ("a NaN", "double (double %d)", "%r = fadd double %d, 0x7FF8000000000000 ret double %r",
+     "ret double 0x7FF8000000000000", "ret double 1.0"),
+    ("a signed zero", "float (float %d)", "%r = fadd float %d, 0.0 ret float %r",
+     "%r = fadd float 0.0, %d ret float %r", "ret float %d"),
+    ("a pointer to a function", "i32 (ptr %f)", "%r = call i32 %f(i32 1) ret i32 %r",
+     "%r = call i32 %f(i32 1) ret i32 %r", "%r = call i32 %f(i32 2) ret i32 %r"),
+    ("a division", "i32 (i32 %a, i32 %b)", "%r = or i32 %b, 1 %q = udiv i32 %a, %r ret i32 %q",
+     "%r = or i32 1, %b %q = udiv i32 %a, %r ret i32 %q",
+     "%r = and i32 %b, 254 %q = udiv i32 %a, %r ret i32 %q"),
+    ("a loop", "i32 (i32 %n)", "%m = and i32 %n, 7 ret i32 %m",
+     "%m = urem i32 %n, 8 ret i32 %m",
+     "%c = icmp eq i32 %n, 3 br i1 %c, label %x, label %y\nx: br label %x\n"
+     "y: %m = and i32 %n, 7 ret i32 %m"),
+    ("recursion without end", "i32 (i32 %n)", "ret i32 0", "ret i32 0",
+     "%x = alloca [1000000 x i64] br label %y\ny: %s = call ptr @llvm.stacksave.p0()"
+     " %z = alloca [1000000 x i64] store volatile i8 1, ptr %z br label %y"),
+    ("a trap", "i32 (i32 %a)",
+     "%c = icmp eq i32 %a, 1 br i1 %c, label %x, label %y\nx: call void @llvm.trap() unreachable\n"
+     "y: ret i32 0",
+     "%c = icmp ne i32 %a, 1 br i1 %c, label %y, label %x\nx: call void @llvm.trap() unreachable\n"
+     "y: ret i32 0",
+     "ret i32 0"),
+    ("uninitialised memory", "i8 ()", "ret i8 0", "ret i8 0",
+     "%x = alloca i8 %v = load i8, ptr %x ret i8 %v"),
+    ("a vector", "<3 x i8> (<3 x i8> %v)",
+     "%r = add <3 x i8> %v, <i8 1, i8 2, i8 3> ret <3 x i8> %r",
+     "%r = sub <3 x i8> %v, <i8 -1, i8 -2, i8 -3> ret <3 x i8> %r",
+     "%r = add <3 x i8> %v, <i8 1, i8 2, i8 4> ret <3 x i8> %r"),
+    ("odd integers", "i5 (i5 noundef %a)", "%r = mul i5 %a, 3 ret i5 %r",
+     "%s = shl i5 %a, 1 %r = add i5 %s, %a ret i5 %r", "%r = mul i5 %a, 5 ret i5 %r"),
+]  # fmt: skip
+
+
+def function(name: str, signature: str, body: str) -> str:
+    result, _, parameters = signature.rpartition(" (")
+    return f"define {result} @{name}({parameters} {{ {body} }}\n"
+
+
+def verdict(signature: str, source: str, target: str, runs: int = RUNS) -> Verdict:
+    text = DECLARATIONS + function("src", signature, source) + function("tgt", signature, target)
+    return execute((text.encode(), "src"), (text.encode(), "tgt"), runs, 1, 20.0)
+
+
+@pytest.fixture
+def by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter's opinion of the target does not count."""
+
+    def without_law(source: Side, target: Side, given: Input, fuel: int) -> Judgement:
+        judgement = judge(source, target, given, fuel)
+        judgement.law = None
+        return judgement
+
+    monkeypatch.setattr(execution, "judge", without_law)
+
+
+def parts(index: int) -> list[tuple[str, str, str]]:
+    return [(row[1], row[2], row[index]) for row in TWINS]
+
+
+NAMES = [row[0] for row in TWINS]
+
+
+@pytest.mark.parametrize(("signature", "source", "target"), parts(3), ids=NAMES)
+def test_a_right_target_is_tested(signature: str, source: str, target: str) -> None:
+    found = verdict(signature, source, target)
+    assert (found.kind, found.reason) == (Kind.TESTED, "")
+    assert 8 <= found.inputs <= RUNS
+
+
+@pytest.mark.parametrize(("signature", "source", "target"), parts(4), ids=NAMES)
+def test_a_wrong_target_is_refuted(signature: str, source: str, target: str) -> None:
+    found = verdict(signature, source, target)
+    assert found.kind is Kind.REFUTED, found
+    assert "input" in found.counterexample
+
+
+@pytest.mark.usefixtures("by_machine")
+@pytest.mark.parametrize(("signature", "source", "target"), parts(4), ids=NAMES)
+def test_a_wrong_target_is_refuted_by_its_machine_code(
+    signature: str, source: str, target: str
+) -> None:
+    found = verdict(signature, source, target)
+    assert found.kind is Kind.REFUTED, found
+    assert "machine code" in found.reason
+
+
+def test_a_verdict_depends_on_the_seed_alone() -> None:
+    signature, source, target = parts(4)[0]
+    assert verdict(signature, source, target) == verdict(signature, source, target)
+
+
+@pytest.mark.parametrize(
+    ("signature", "source", "reason"),
+    [
+        ("void ()", 'call void asm sideeffect "", ""() ret void', "asm"),
+        ("i32 (i32 %a)", "%r = udiv i32 %a, 0 ret i32 %r", "division by zero"),
+        ("i32 (i32 %a)", "%r = freeze i32 undef ret i32 %r", "open"),
+        ("void ()", "br label %x x: br label %x", "out of fuel"),
+    ],
+)
+def test_what_cannot_be_judged_is_unknown(signature: str, source: str, reason: str) -> None:
+    found = verdict(signature, source, source)
+    assert found.kind is Kind.UNKNOWN
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        ("define void @f() { ret void }", "define i8 @f() { ret i8 0 }", "the types differ"),
+        ("define void @f() { ret void }", "declare void @f()", "no function f is defined"),
+        ('target datalayout = "E" define void @f() { ret void }', "", "data layout"),
+        ('define void @f() "denormal-fp-math"="positive-zero" { ret void }', "", "denormal"),
+    ],
+)
+def test_a_pair_that_does_not_fit_is_unknown(source: str, target: str, reason: str) -> None:
+    found = execute((source.encode(), "f"), ((target or source).encode(), "f"), RUNS, 1, 5.0)
+    assert found.kind is Kind.UNKNOWN
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("how", ["os.abort()", "os._exit(0)", "ctypes.string_at(8)"])
+def test_machine_code_that_cannot_be_made_is_unknown(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        exec(how, {"os": os, "ctypes": ctypes})
+
+    monkeypatch.setattr(execution, "Machine", die)
+    found = verdict(*parts(3)[0])
+    assert found.kind is Kind.UNKNOWN
+    assert "no machine code" in found.reason
+
+
+def test_hundreds_of_inputs_take_less_than_a_second_or_two() -> None:
+    started = time.process_time()
+    assert verdict(*parts(3)[0], runs=300).inputs > 200
+    assert time.process_time() - started < 2
