@@ -1,7 +1,7 @@
 """Symbolic values: bits, when they are poison, and what of them is undef.
 
 A scalar is an integer, a float (as its bit pattern) or a pointer (as `smt.memory` packs it).
-Vectors, arrays and structures are lanes of values: poison is element by element, as in LLVM.
+Vectors, arrays and structures are lanes of values, so that poison is element by element as in LLVM.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Choices:
 
     side: str
     made: list[z3.ExprRef] = field(default_factory=list)
+    _used: set[z3.BitVecRef] = field(default_factory=set)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def bits(self, width: int, why: str) -> z3.BitVecRef:
@@ -56,17 +57,30 @@ class Choices:
         self.made.append(variable)
         return variable
 
-    def undef(self, width: int) -> Scalar:
-        variable = self.bits(width, "undef")
+    def undef(self, width: int, of: str = "") -> Scalar:
+        """`of` names what is undef, where that is something that both sides know."""
+        variable = self.bits(width, f"undef {of}".strip())
         return Scalar(variable, z3.BoolVal(False), frozenset({variable}))
 
     def use(self, value: Scalar) -> Scalar:
-        """The value as one use of it sees it: with undef variables of its own."""
-        if not value.undef:
+        """The value as one use of it sees it: with undef variables of its own.
+
+        The first use of a variable may keep it.
+        """
+        again = value.undef & self._used
+        self._used |= value.undef
+        if not again:
             return value
-        fresh = [(old, self.bits(old.size(), "undef")) for old in value.undef]
+        order = sorted(again, key=lambda each: int(each.decl().name().rsplit(".", 1)[1]))
+        fresh = [(old, self.bits(old.size(), kind(old))) for old in order]
+        self._used.update(new for _, new in fresh)
         return Scalar(
             z3.substitute(value.bits, *fresh),
             z3.substitute(value.poison, *fresh),
-            frozenset(new for _, new in fresh),
+            value.undef - again | {new for _, new in fresh},
         )
+
+
+def kind(choice: z3.ExprRef) -> str:
+    """What a choice was made for."""
+    return str(choice.decl().name()).split(".")[1]

@@ -1,0 +1,182 @@
+"""Does a target refine a source? The SMT judge's answer, with a counterexample for people."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import z3
+
+from ir_tools.verify import ir
+from ir_tools.verify.smt.added import check_added
+from ir_tools.verify.smt.encode import encode
+from ir_tools.verify.smt.logic import both, either, negate
+from ir_tools.verify.smt.relation import MEMORY, Relation, relate
+from ir_tools.verify.smt.session import Session, Side
+from ir_tools.verify.smt.solve import Counterexample, Solver, counterparts
+from ir_tools.verify.smt.state import Behaviour
+from ir_tools.verify.smt.values import BudgetError, Scalar, UnsupportedError, Value
+from ir_tools.verify.smt.world import World
+from ir_tools.verify.verdict import Kind, Verdict
+
+_JUDGE = "smt"
+_MEMORY_MIB = 2048
+
+
+def check(
+    source: tuple[ir.Module, str], target: tuple[ir.Module, str], unroll: int, timeout_s: float
+) -> Verdict:
+    """Whether the target refines the source, with loops unrolled `unroll` times."""
+    z3.set_param("memory_max_size", _MEMORY_MIB)
+    deadline = time.monotonic() + 0.9 * timeout_s
+    try:
+        verdict = _Check(source, target, unroll, deadline, with_undef=False).verdict()
+        if verdict.kind not in (Kind.PROVED, Kind.BOUNDED):
+            return verdict
+        again = _Check(source, target, unroll, deadline, with_undef=True).verdict()
+        if again.kind is Kind.REFUTED:
+            return _unknown(f"{again.reason}, where an argument is undef")
+        return again
+    except UnsupportedError as error:
+        return _unknown(f"unsupported: {error}")
+    except BudgetError as error:
+        return _unknown(str(error))
+    except KeyError as error:
+        return _unknown(f"unsupported: no size of {error}"[:200])
+    except (z3.Z3Exception, RecursionError) as error:
+        return _unknown(f"z3: {error}")
+
+
+def _unknown(reason: str) -> Verdict:
+    return Verdict(Kind.UNKNOWN, _JUDGE, reason)
+
+
+@dataclass(slots=True)
+class _Check:
+    source: tuple[ir.Module, str]
+    target: tuple[ir.Module, str]
+    unroll: int
+    deadline: float
+    with_undef: bool
+
+    def verdict(self) -> Verdict:
+        session = self._session()
+        check_added(session)
+        behaviours = [
+            encode(session, side, self.unroll) for side in (session.source, session.target)
+        ]
+        relation = relate(session, *behaviours)
+        solver = self._solver(session)
+        broken = solver.broken(relation.laws)
+        if broken:
+            return self._refuted(session, behaviours, broken)
+        if session.world.weak_proofs:
+            return _unknown("; ".join(sorted(session.world.weak_proofs)))
+        return self._proved(relation, solver, behaviours)
+
+    def _session(self) -> Session:
+        sides = []
+        for name, (module, function) in (("src", self.source), ("tgt", self.target)):
+            if function not in module.functions:
+                raise UnsupportedError(f"there is no function @{function}")
+            sides.append(Side(name, module, module.functions[function]))
+        one, other = (side.function for side in sides)
+        if not one.blocks or not other.blocks:
+            raise UnsupportedError("a declaration")
+        if one.type != other.type:
+            raise UnsupportedError(f"the type changes from {one.type} to {other.type}")
+        if one.type.is_vararg:
+            raise UnsupportedError("a function with a variable number of arguments")
+        world = World(self.source[0], self.target[0])
+        valid = {"null_pointer_is_valid" in side.function.attributes for side in sides}
+        if len(valid) > 1:
+            raise UnsupportedError("null_pointer_is_valid on one side")
+        world.null_is_valid = valid.pop()
+        return Session(sides[0], sides[1], world, self.with_undef, self.deadline)
+
+    def _solver(self, session: Session) -> Solver:
+        source, target = session.source.choices, session.target.choices
+        first, *others = counterparts(source, target)
+        return Solver(session.world.assumptions, source.made, self.deadline, [first], others)
+
+    def _proved(self, relation: Relation, solver: Solver, behaviours: list[Behaviour]) -> Verdict:
+        """Without the assumption that loops end within the bound, or else with it."""
+        if z3.is_false(z3.simplify(relation.beyond)):
+            return Verdict(Kind.PROVED, _JUDGE)
+        within = either(negate(relation.beyond), relation.excused)
+        laws = both(within, *relation.laws.values())
+        try:
+            instances = [negate(z3.substitute(laws, *w)) for w in solver.witnesses]
+            if solver.model(instances) is None:
+                return Verdict(Kind.PROVED, _JUDGE)
+        except BudgetError:
+            pass
+        source = behaviours[0]
+        ends = both(negate(relation.beyond), negate(source.has_ub))
+        if solver.model([ends]) is None:
+            return _unknown(f"no path ends within {self.unroll} rounds of its loops")
+        reason = f"loops unrolled {self.unroll} times"
+        return Verdict(Kind.BOUNDED, _JUDGE, reason, unroll=self.unroll)
+
+    def _refuted(
+        self, session: Session, behaviours: list[Behaviour], found: Counterexample
+    ) -> Verdict:
+        doubts = sorted(session.world.weak_refutations)
+        if found.law == MEMORY:
+            doubts += sorted(session.world.weak_mismatches)
+        if doubts:
+            return _unknown(f"perhaps: {found.law}; but {'; '.join(doubts)}")
+        text = _describe(session, behaviours, found)
+        return Verdict(Kind.REFUTED, _JUDGE, found.law, counterexample=text)
+
+
+# for people -------------------------------------------------------------------------------------
+
+
+def _describe(session: Session, behaviours: list[Behaviour], found: Counterexample) -> str:
+    """The inputs and what both sides make of them, a line each."""
+    lines = []
+    for index, parameter in enumerate(session.source.function.parameters):
+        value = session.inputs.get(f"arg{index}")
+        if value is not None:
+            lines.append(f"{parameter.type} {parameter.name} = {_shown(found, value)}")
+    lines += [
+        f"{name} = {_shown(found, value)}"
+        for name, value in session.inputs.items()
+        if not name.startswith("arg")
+    ]
+    for name, behaviour in zip(("source", "target"), behaviours, strict=True):
+        lines.append(f"{name}: {_outcome(found, behaviour)}")
+    return "\n".join(lines)
+
+
+def _outcome(found: Counterexample, behaviour: Behaviour) -> str:
+    def holds(term: z3.BoolRef) -> bool:
+        return bool(z3.is_true(_evaluated(found, term)))
+
+    if holds(behaviour.has_ub):
+        return "undefined behaviour"
+    if any(map(holds, behaviour.exited.values())):
+        return "does not return"
+    if behaviour.value is None:
+        return "returns"
+    return f"returns {_shown(found, behaviour.value)}"
+
+
+def _shown(found: Counterexample, value: Value) -> str:
+    if not isinstance(value, Scalar):
+        return f"{{{', '.join(_shown(found, lane) for lane in value.values)}}}"
+    if z3.is_true(_evaluated(found, value.poison)):
+        return "poison"
+    bits = _evaluated(found, value.bits)
+    if not z3.is_bv_value(bits):
+        return str(bits)
+    number, signed = bits.as_long(), bits.as_signed_long()
+    text = f"{number} (0x{number:x}" + (f", {signed})" if signed < 0 else ")")
+    return text if number > 9 else str(number)
+
+
+def _evaluated(found: Counterexample, term: z3.ExprRef) -> z3.ExprRef:
+    if found.witness:
+        term = z3.substitute(term, *found.witness)
+    return found.model.eval(term, model_completion=True)

@@ -1,0 +1,137 @@
+"""The question that refinement asks of z3, and its answer.
+
+A target refines where for all inputs and all choices of the target there are choices of the source
+with which the laws hold. A set of witnesses for the source's choices grows: while a model breaks
+the laws with each of them, the source is asked for choices that are right in that model. When it
+has none, that is a counterexample; when no model is left, a proof.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import z3
+
+from ir_tools.verify.smt.logic import both, negate
+from ir_tools.verify.smt.values import BudgetError, Choices, kind
+
+_MOST_WITNESSES = 12
+Witness = list[tuple[z3.ExprRef, z3.ExprRef]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A model in which a law is broken whatever the source does; `witness` is one thing that it
+    does.
+    """
+
+    law: str
+    model: z3.ModelRef
+    witness: Witness
+
+
+@dataclass(slots=True)
+class Solver:
+    """`facts` hold in every execution; `free` are the source's choices."""
+
+    facts: Sequence[z3.BoolRef]
+    free: Sequence[z3.ExprRef]
+    deadline: float
+    witnesses: list[Witness]
+    spare: list[Witness]  # to try before the source is asked
+
+    def broken(self, laws: dict[str, z3.BoolRef]) -> Counterexample | None:
+        """A counterexample to all laws together; None is a proof. Raises BudgetError."""
+        names: list[str] = []
+        for name, law in laws.items():
+            names.append(name)
+            found = self._broken(law, both(*(laws[each] for each in names)))
+            if found:
+                return Counterexample(name, *found)
+        return None
+
+    def _broken(
+        self, law: z3.BoolRef, all_so_far: z3.BoolRef
+    ) -> tuple[z3.ModelRef, Witness] | None:
+        """With one witness the earlier laws are known to hold with it; with more, ask for all."""
+        while True:
+            goal = law if len(self.witnesses) == 1 else all_so_far
+            terms = [z3.substitute(goal, *w) if w else goal for w in self.witnesses]
+            model = self.model([negate(term) for term in terms])
+            if model is None:
+                return None
+            if not self.free:
+                return model, []
+            if self.spare:
+                self.witnesses.append(self.spare.pop())
+                continue
+            witness = self._witness(model, all_so_far)
+            if witness is None:
+                return model, self.witnesses[0]
+            if len(self.witnesses) >= _MOST_WITNESSES:
+                return self._quantified(all_so_far)
+            self.witnesses.append(witness)
+
+    def model(self, terms: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
+        """A model of the terms and the facts."""
+        facts = [
+            z3.substitute(fact, *witness) if witness else fact
+            for fact in self.facts
+            for witness in self.witnesses or [[]]
+        ]
+        return self._check([*facts, *terms])
+
+    def _witness(self, model: z3.ModelRef, law: z3.BoolRef) -> Witness | None:
+        """Choices of the source that keep the law in this model."""
+        count = len(self.free)
+        bound = [z3.Var(count - 1 - i, each.sort()) for i, each in enumerate(self.free)]
+        closed = z3.substitute(law, *zip(self.free, bound, strict=True))
+        known = model.eval(closed, model_completion=True)
+        found = self._check([z3.substitute_vars(known, *reversed(self.free))])
+        if found is None:
+            return None
+        return [(each, found.eval(each, model_completion=True)) for each in self.free]
+
+    def _quantified(self, law: z3.BoolRef) -> tuple[z3.ModelRef, Witness] | None:
+        never = z3.ForAll(list(self.free), negate(law))
+        model = self._check([*self.facts, never])
+        return None if model is None else (model, self.witnesses[0])
+
+    def _check(self, terms: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise BudgetError("out of time")
+        solver = z3.Solver()
+        solver.set("timeout", max(1, int(left * 1000)))
+        solver.add(*terms)
+        answer = solver.check()
+        if answer == z3.unknown:
+            raise BudgetError(f"z3 gave up: {solver.reason_unknown()}")
+        return solver.model() if answer == z3.sat else None
+
+
+def counterparts(source: Choices, target: Choices) -> list[Witness]:
+    """First witnesses: the source chooses as the target does, kind by kind, in order.
+
+    Counted from the end, since later uses of what is undef replace earlier ones, or from the start.
+    What the source makes more of is zero, or, of an input that is undef, what it was chosen before.
+    """
+    return [_paired(source.made[::-1], target.made[::-1]), _paired(source.made, target.made)]
+
+
+def _paired(source: Sequence[z3.ExprRef], target: Sequence[z3.ExprRef]) -> Witness:
+    theirs: dict[tuple[str, int], list[z3.ExprRef]] = defaultdict(list)
+    for each in target:
+        theirs[kind(each), each.size()].append(each)
+    last: dict[str, z3.ExprRef] = {}
+    witness: Witness = []
+    for each in source:
+        why, same = kind(each), theirs[kind(each), each.size()]
+        chosen = same.pop(0) if same else last.get(why, z3.BitVecVal(0, each.size()))
+        if why.startswith("undef "):
+            last[why] = chosen
+        witness.append((each, chosen))
+    return witness
