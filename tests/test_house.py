@@ -26,6 +26,9 @@ def modules() -> list[Path]:
     return sorted(p.relative_to(ROOT) for name in PACKAGES for p in (ROOT / name).rglob("*.py"))
 
 
+_DEPTH = 3  # parts of a path that the README names
+
+
 def readme_tree() -> set[str]:
     """The paths in the README's annotated tree.
 
@@ -62,8 +65,16 @@ def test_the_readmes_tree_names_only_what_exists() -> None:
 
 
 def test_the_readmes_tree_names_every_module_and_top_level_entry() -> None:
-    code = {str(path) for path in modules() if path.name != "__init__.py"}
-    assert sorted((top_level() | code) - readme_tree()) == []
+    """Of packages within packages within packages, their own docstrings name the modules."""
+    listed, inner = readme_tree(), set()
+    for path in (path for path in modules() if path.name != "__init__.py"):
+        if len(path.parts) <= _DEPTH:
+            inner.add(str(path))
+            continue
+        inner.add(str(path.parent))
+        about = ast.get_docstring(ast.parse((ROOT / path.parent / "__init__.py").read_text())) or ""
+        assert re.search(rf"^{re.escape(path.name)} ", about, re.MULTILINE), path
+    assert sorted((top_level() | inner) - listed) == []
 
 
 def test_the_top_level_is_one_glance() -> None:

@@ -1,7 +1,7 @@
 """From cheap to dear: are two functions the same, is one a refinement, do they behave alike?
 
 The rungs: identical after renaming, then SMT (`ir_tools.verify.smt`), then execution
-(`ir_tools.verify.execute`). Each is a function of its own, since a solver may have to be killed:
+(`ir_tools.verify.execution`). Each is a function of its own, since a solver may have to be killed:
 `envs` runs them in workers, one by one.
 """
 
@@ -67,7 +67,7 @@ def by_smt(source: Side, target: Side, effort: Effort) -> Verdict:
 
 def by_execution(source: Side, target: Side, effort: Effort) -> Verdict:
     """What running both on generated inputs says."""
-    from ir_tools.verify.execute import execute
+    from ir_tools.verify.execution.execute import execute
 
     read_pair(source, target)
     return execute(
