@@ -22,7 +22,7 @@ from ir_tools.verify.verdict import Accept, Effort, Kind, Side, Verdict
 
 _ROUNDS = 4  # of next best pipelines, before a function gets -Oz's own body
 # A build has many functions: each gets what finds most, quickly. `ozone verify` tries harder.
-_EFFORT = Effort(unroll=2, smt_s=1.0, runs=32, execution_s=2.0)
+EFFORT = Effort(unroll=2, smt_instructions=30, smt_s=0.5, runs=32, execution_s=2.0)
 
 Tried = Mapping[str, list[tuple[str, float | None]]]  # by function: pipelines and their costs
 
@@ -80,7 +80,7 @@ def _judge(evaluator: Evaluator, job: Job, names: list[str]) -> dict[str, Verdic
     pairs = [(Side(c.before, c.symbol), Side(c.after, c.symbol)) for c in taken]
     tied = Verdict(Kind.UNKNOWN, "identity", "its blocks' addresses are known outside of it")
     verdicts = {change.function: tied for change in changes}
-    said = verify(evaluator, pairs, _EFFORT)
+    said = verify(evaluator, pairs, EFFORT)
     return verdicts | dict(zip((change.function for change in taken), said, strict=True))
 
 

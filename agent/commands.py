@@ -133,7 +133,7 @@ def verify(options: Namespace) -> int:
 
     functions = (options.src_fn or options.function, options.tgt_fn or options.function)
     wishes = Wishes(options.source, options.target, *functions)
-    effort = Effort(options.unroll, options.timeout, options.runs, options.timeout, options.seed)
+    effort = Effort(options.unroll, None, options.timeout, options.runs, options.timeout, options.seed)
     limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
     try:
         if None in functions and functions != (None, None):
@@ -169,7 +169,7 @@ def fuzz(options: Namespace) -> int:
         options.seed,
         not options.no_reduce,
     )
-    effort = Effort(options.unroll, options.timeout, 64, options.timeout, options.seed)
+    effort = Effort(options.unroll, None, options.timeout, 64, options.timeout, options.seed)
     limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
     console = Console(stderr=True)
     with (

@@ -61,7 +61,7 @@ class Settings:
     trust: Trust = Trust.PRODUCTION
     seed: int = 0
     target: TargetOptions = TargetOptions()
-    accept: Accept | None = None  # None judges nothing: to measure what a policy proposes
+    accept: Accept | None = Accept.TESTED  # None judges nothing: to measure what a policy proposes
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Search:
             own, lent = min(costs, default=None), lender[name]
             if own is not None:
                 functions[name] = next(p for p, cost in tried if cost == own)
-            if lent is not None and (own is None or lent < own):
+            if lent is not None and (own is None or lent <= own):  # no verdict needed
                 borrowed.append(name)
             least[name] = min((cost for cost in (own, lent) if cost is not None), default=_INFINITE)
         return recipe.borrowing(recipe.plan(functions, inlined), borrowed), least

@@ -94,7 +94,7 @@ def show(rows: list[Row], console: Console, extra: dict[str, str] | None = None)
         table.add_section()
         table.add_row(f"{len(rows)} objects", *total, style="bold")
     console.print(table)
-    console.print(sum((row.verdicts for row in rows), Tally()), highlight=False)
+    console.print(str(sum((row.verdicts for row in rows), Tally())), highlight=False)
 
 
 def _cells(baseline: Bytes, ours: Bytes, candidates: int, failures: int) -> list[str]:

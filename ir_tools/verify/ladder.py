@@ -58,7 +58,11 @@ def by_smt(source: Side, target: Side, effort: Effort) -> Verdict:
     """What the solver says within its time."""
     from ir_tools.verify.smt import refine
 
-    (source_module, _), (target_module, _) = read_pair(source, target)
+    (source_module, one), (target_module, other) = read_pair(source, target)
+    size = max(sum(1 for _ in function.instructions()) for function in (one, other))
+    if effort.smt_instructions is not None and size > effort.smt_instructions:
+        reason = f"{size} instructions are too many for SMT with this little time"
+        return Verdict(Kind.UNKNOWN, "smt", reason)
     return refine.check(
         (source_module, source.function), (target_module, target.function),
         unroll=effort.unroll, timeout_s=effort.smt_s,

@@ -18,9 +18,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to try, for one pair. Execution stops at `runs` inputs or at its time."""
+    """How hard to try, for one pair. Execution stops at `runs` inputs or at its time.
+
+    SMT leaves functions of more than `smt_instructions` alone; None for all.
+    """
 
     unroll: int = 4
+    smt_instructions: int | None = None
     smt_s: float = 10.0
     runs: int = 64
     execution_s: float = 10.0
