@@ -133,7 +133,9 @@ def verify(options: Namespace) -> int:
 
     functions = (options.src_fn or options.function, options.tgt_fn or options.function)
     wishes = Wishes(options.source, options.target, *functions)
-    effort = Effort(options.unroll, None, options.timeout, options.runs, options.timeout, options.seed)
+    effort = Effort(
+        options.unroll, None, options.timeout, options.runs, options.timeout, options.seed
+    )
     limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
     try:
         if None in functions and functions != (None, None):

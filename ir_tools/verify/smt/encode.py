@@ -57,8 +57,10 @@ class _Encoder:
         nodes = 0
         while self._queue:
             nodes += 1
-            if nodes > _MOST_NODES or time.monotonic() > self.session.deadline:
-                raise BudgetError(f"{nodes} blocks after unrolling")
+            if nodes > _MOST_NODES:
+                raise BudgetError(f"more than {_MOST_NODES} blocks after unrolling")
+            if time.monotonic() > self.session.deadline:
+                raise BudgetError("out of time while encoding")
             node = heapq.heappop(self._queue)
             self._block(node, states.join(self._arriving.pop(node)))
         self._finish(promises)

@@ -75,7 +75,7 @@ class IntrinsicCalls:
             raise UnsupportedError(f"the intrinsic {callee}")
         if instruction.call.bundles and name != "assume":
             raise UnsupportedError(f"{callee} with a bundle")
-        if not name.startswith("mem"):
+        if not name.startswith(("mem", "lifetime")):
             self._check_arguments(state, instruction)
         return self._handlers[name](state, instruction, name)
 

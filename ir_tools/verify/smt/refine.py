@@ -11,7 +11,7 @@ from ir_tools.verify import ir
 from ir_tools.verify.smt.added import check_added
 from ir_tools.verify.smt.encode import encode
 from ir_tools.verify.smt.logic import both, either, negate
-from ir_tools.verify.smt.relation import MEMORY, Relation, relate
+from ir_tools.verify.smt.relation import MEMORY, VALUE, Relation, relate
 from ir_tools.verify.smt.session import Session, Side
 from ir_tools.verify.smt.solve import Counterexample, Solver, counterparts
 from ir_tools.verify.smt.state import Behaviour
@@ -68,6 +68,8 @@ class _Check:
         relation = relate(session, *behaviours)
         solver = self._solver(session)
         broken = solver.broken(relation.laws)
+        if broken and broken.law != VALUE:
+            broken = self._confirmed(session, relation, broken)
         if broken:
             return self._refuted(session, behaviours, broken)
         if session.world.weak_proofs:
@@ -98,6 +100,27 @@ class _Check:
         source, target = session.source.choices, session.target.choices
         first, *others = counterparts(source, target)
         return Solver(session.world.assumptions, source.made, self.deadline, [first], others)
+
+    def _confirmed(
+        self, session: Session, relation: Relation, found: Counterexample
+    ) -> Counterexample:
+        """The same again, with facts about pointers in memory that proofs seldom need.
+
+        Where just values differ, they are not asked for: a replay has to confirm that.
+        """
+        world, doubts = session.world, set(session.world.weak_refutations)
+        facts = world.tied()
+        if doubts == world.weak_refutations or world.weak_refutations:
+            world.weak_refutations |= doubts
+            return found
+        solver = self._solver(session)
+        solver.facts = [*world.assumptions, *facts]
+        again = solver.broken(relation.laws)
+        if again is None:
+            raise BudgetError("a proof needs what memory holds of pointers")
+        if again.law == VALUE:
+            world.weak_refutations |= doubts
+        return again
 
     def _proved(self, relation: Relation, solver: Solver, behaviours: list[Behaviour]) -> Verdict:
         """Without the assumption that loops end within the bound, or else with it."""
