@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME…]`: run benchmarks and print one table.
 
 Without names: evaluation, startup, memory and build, about half an hour on two cores. By name only,
-for they take hours: reduction, survival, identity. On a machine that does other things the figures
-are ratios all the same: what is compared took turns.
+for they take long: reduction, survival, identity, verification. On a machine that does other things
+the figures are ratios all the same: what is compared took turns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ir_tools.errors import OzoneError
 from ir_tools.libllvm import loaded_version
 
 _ALWAYS = ("evaluation", "startup", "memory", "build")
-_BY_NAME = ("reduction", "survival", "identity")
+_BY_NAME = ("reduction", "survival", "identity", "verification")
 _WIDTH = 150  # of the table in a file or a pipe
 _ROOT = Path(__file__).resolve().parent.parent
 

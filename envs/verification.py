@@ -25,7 +25,10 @@ _SETTLED = (Kind.PROVED, Kind.REFUTED)
 def verify(
     evaluator: Evaluator, pairs: Sequence[tuple[Side, Side]], effort: Effort
 ) -> list[Verdict]:
-    """A verdict for each (source, target). What cannot be compared at all is unknown."""
+    """A verdict for each (source, target).
+
+    Raises ParseError, and NotComparableError when a source and its target have other types.
+    """
     keys = [_key(source, target, effort) for source, target in pairs]
     verdicts = {
         index: found for index, key in enumerate(keys) if (found := _stored(evaluator, key))
@@ -54,7 +57,7 @@ def _verdict(rung: str, reply: object) -> Verdict | None:
     if isinstance(reply, Death):
         return Verdict(Kind.UNKNOWN, rung, f"{rung}: {reply.status}: {reply.message}")
     if isinstance(reply, OzoneError):
-        return Verdict(Kind.UNKNOWN, rung, f"{rung}: {reply}")
+        raise reply
     found: Verdict | None = getattr(reply, "value", None)
     return found
 
