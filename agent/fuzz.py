@@ -37,7 +37,8 @@ from ir_tools.process import run_tool
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
 _REDUCERS = ("llvm-reduce-22", "llvm-reduce")
-_REDUCTION_S = 600.0
+_REDUCTION_S = 180.0  # llvm-reduce writes what it has every time it got smaller
+_STEP_S = 1.0  # for a judge of one step: most steps are no finding any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def _reduce(reducer: str, folder: Path, finding: Finding, effort: Effort) -> byt
     before.write_bytes(finding.source.data)
     command = [
         sys.executable, "-P", "-m", "agent.cli", "fuzz", "--no-reduce", "--most-instructions",
-        str(10**9), "--pipeline", str(finding.pipeline), "--timeout", str(effort.smt_s),
+        str(10**9), "--pipeline", str(finding.pipeline), "--timeout", str(min(effort.smt_s, _STEP_S)),
         "--unroll", str(effort.unroll), "-j", "1",
     ]  # fmt: skip
     script.write_text(f'#!/bin/sh\n{shlex.join(command)} "$1" >/dev/null 2>&1\ntest $? -eq 1\n')

