@@ -33,7 +33,7 @@ OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
     "OZONE_POLICY": "oz, random, coreset or search (default coreset)",
     "OZONE_OBJECTIVE": "size, text or instructions (default size)",
-    "OZONE_ACCEPT": "proved, bounded or tested: the weakest verdict that will do (default tested)",
+    "OZONE_ACCEPT": "the weakest verdict that will do: proved, bounded, tested (default); or unverified",
     "OZONE_SEED": "seed of the random choices (default 0)",
     "OZONE_REPORT": "append a line of JSON for each object to this file",
     "OZONE_HARVEST": "keep the unoptimised bitcode of every object in this folder",
@@ -193,14 +193,14 @@ def _make(
     from envs.evaluation import Source
     from envs.evaluator import Evaluator
     from ir_tools.target import TargetOptions
-    from ir_tools.verify.verdict import Accept
+    from ir_tools.verify.verdict import acceptance
 
     settings = Settings(
         budget=options.budget,
         policy=options.policy,
         objective=Objective(options.objective),
         seed=options.seed,
-        accept=Accept(options.accept),
+        accept=acceptance(options.accept),
         target=TargetOptions(relocation_model="module"),
     )
     with Evaluator(1, cache) as evaluator:

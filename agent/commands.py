@@ -21,16 +21,16 @@ _OVERHEAD_S = 10.0  # for what is not the judges' own work
 def _settings(options: Namespace, **others: Any) -> Settings:
     from agent.optimise import Objective, Settings
     from ir_tools.passes import Trust
-    from ir_tools.verify.verdict import Accept
+    from ir_tools.verify.verdict import acceptance
 
-    usual = Accept.PROVED if options.experimental else Accept.TESTED
+    usual = "proved" if options.experimental else "tested"
     return Settings(
         options.budget,
         options.policy,
         Objective(options.objective),
         trust=Trust.EXPERIMENTAL if options.experimental else Trust.PRODUCTION,
         seed=options.seed,
-        accept=Accept(options.accept or usual),
+        accept=acceptance(options.accept or usual),
         **others,
     )
 

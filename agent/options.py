@@ -39,7 +39,7 @@ def add_search(parser: ArgumentParser, budget: int = 10) -> None:
     add(
         "--accept",
         choices=ACCEPT,
-        help="the weakest verdict that is good enough (default tested, proved if --experimental)",
+        help="the weakest verdict that will do (default tested; proved with --experimental)",
     )
     add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
     add("--json", type=Path, metavar="FILE", help="write everything to this file")  # fmt: skip

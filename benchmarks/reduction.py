@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.tally import Tally
 from anghabench import debian
 from benchmarks.figures import Figure, Result
 from benchmarks.material import Options, environment, script
@@ -25,13 +26,15 @@ from ir_tools import clang
 from ir_tools.errors import ToolError
 from ir_tools.measure import object_sizes
 
-_CONFIGURATIONS = (
-    *((policy, budget) for budget in (1, 10) for policy in ("coreset", "random", "search")),
-    ("coreset", 20),
-    *((policy, 30) for policy in ("coreset", "random", "search")),
+_POLICIES = ("coreset", "random", "search")
+_CONFIGURATIONS = (  # policy, budget, accept
+    *(("coreset", budget, "tested") for budget in (1, 10, 20, 30)),
+    *((policy, budget, "unverified") for budget in (1, 10) for policy in _POLICIES),
+    ("coreset", 20, "unverified"),
+    *((policy, 30, "unverified") for policy in _POLICIES),
 )
-_QUICK = (("coreset", 10),)
-_AIMS = {("coreset", 10): 4.0, ("coreset", 20): 5.0}  # percent of .text
+_QUICK = (("coreset", 10, "tested"),)
+_AIMS = {("coreset", 10): 4.0, ("coreset", 20): 5.0}  # percent of .text, with verdicts
 _JOBS = 2
 
 Sizes = dict[str, tuple[int, int]]  # (text, size) by object
@@ -43,14 +46,16 @@ class Outcome:
 
     policy: str
     budget: int
+    accept: str
     programs: dict[str, dict[str, int]] = field(default_factory=dict)
     larger: list[str] = field(default_factory=list)
     failures: collections.Counter[str] = field(default_factory=collections.Counter)
     broken: list[str] = field(default_factory=list)  # programs that fail their own tests
+    verdicts: Tally = field(default_factory=Tally)
 
     @property
     def label(self) -> str:
-        return f"{self.policy}, budget {self.budget}"
+        return f"{self.policy}, budget {self.budget}, {self.accept}"
 
     def percent(self, what: str, program: str | None = None) -> float:
         """The reduction of text or size, of one program or of all."""
@@ -64,8 +69,8 @@ def run(options: Options) -> Result:
     recipes = [recipe for recipe in debian.recipes().values() if recipe.role == "held-out"]
     plain = {recipe.name: _build_plain(recipe, options.folder) for recipe in recipes}
     outcomes = []
-    for policy, budget in _QUICK if options.quick else _CONFIGURATIONS:
-        outcome = Outcome(policy, budget)
+    for configuration in _QUICK if options.quick else _CONFIGURATIONS:
+        outcome = Outcome(*configuration)
         for recipe in recipes:
             _build(recipe, options.folder, outcome, plain[recipe.name])
         outcomes.append(outcome)
@@ -95,13 +100,16 @@ def _build(recipe: debian.Recipe, folder: Path, outcome: Outcome, plain: Sizes) 
         OZONE_CACHE=str(folder / "reduction.sqlite"),
         OZONE_POLICY=outcome.policy,
         OZONE_BUDGET=str(outcome.budget),
+        OZONE_ACCEPT=outcome.accept,
     )
     compiler = script("ozone-cc")
     reported = {**env, "OZONE_REPORT": str(report)}
     debian.build(recipe, tree, cc=compiler, jobs=_JOBS, env=reported, timeout_s=7200)
     _enter(outcome, recipe.name, plain, _sizes(tree))
     for line in report.read_text().splitlines():
-        outcome.failures.update(json.loads(line)["failures"])
+        row = json.loads(line)
+        outcome.failures.update(row["failures"])
+        outcome.verdicts += Tally.of(row["functions"], row["refused"])
     try:
         debian.check(recipe, tree, cc=compiler, jobs=_JOBS, env=env)
     except ToolError as error:
@@ -142,7 +150,9 @@ def _enter(outcome: Outcome, program: str, plain: Sizes, ours: Sizes) -> None:
 def _figures(outcome: Outcome) -> Iterator[Figure]:
     failures = ", ".join(f"{count} {status}" for status, count in outcome.failures.items())
     note = f"size {outcome.percent('size'):.2f} %; failures survived: {failures or 'none'}"
-    aim = _AIMS.get((outcome.policy, outcome.budget))
+    aim = _AIMS.get((outcome.policy, outcome.budget)) if outcome.accept == "tested" else None
+    if outcome.accept == "tested":
+        note += f"; {outcome.verdicts}"
     text = (outcome.percent("text"),)
     yield Figure(f"{outcome.label}: less .text", text, "%", at_least=aim, note=note)
     larger = ", ".join(outcome.larger)
@@ -155,18 +165,21 @@ def markdown(outcomes: list[Outcome]) -> Iterator[str]:
     """The README's table: .text saved in each program, .text and size in all of them."""
     programs = [*outcomes[0].programs]
     objects = sum(row["objects"] for row in outcomes[0].programs.values())
-    yield f"| policy | budget | {' | '.join(programs)} | all {objects} objects: .text | size |"
-    yield "|---" * (len(programs) + 4) + "|"
+    head = f"{' | '.join(programs)} | all {objects} objects: .text | size"
+    yield f"| accepted | policy | budget | {head} |"
+    yield "|---" * (len(programs) + 5) + "|"
     for one in outcomes:
-        cells = [f"{one.percent('text', program):.2f} %" for program in programs]
-        cells += [f"**{one.percent('text'):.2f} %**", f"{one.percent('size'):.2f} %"]
-        yield f"| {one.policy} | {one.budget} | {' | '.join(cells)} |"
+        cells = [f"{one.percent('text', program):.1f}" for program in programs]
+        cells += [f"{one.percent('text'):.1f}", f"{one.percent('size'):.1f}"]
+        yield f"| {one.accept} | {one.policy} | {one.budget} | {' | '.join(cells)} |"
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
     return {
         "policy": outcome.policy,
         "budget": outcome.budget,
+        "accept": outcome.accept,
+        "verdicts": str(outcome.verdicts),
         "text_percent": outcome.percent("text"),
         "size_percent": outcome.percent("size"),
         "programs": outcome.programs,

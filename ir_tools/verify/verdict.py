@@ -82,6 +82,11 @@ class Accept(enum.StrEnum):
         return verdict.kind in ranks[: ranks.index(Kind(self)) + 1]
 
 
+def acceptance(name: str) -> Accept | None:
+    """What a user's word stands for; None for `unverified`: nothing is judged."""
+    return None if name == "unverified" else Accept(name)
+
+
 def stronger(smt: Verdict, execution: Verdict) -> Verdict:
     """What both together say: a difference that was run counts even against a bounded proof."""
     if Kind.REFUTED in (smt.kind, execution.kind):
