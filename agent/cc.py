@@ -33,7 +33,7 @@ OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
     "OZONE_POLICY": "oz, random, coreset or search (default coreset)",
     "OZONE_OBJECTIVE": "size, text or instructions (default size)",
-    "OZONE_ACCEPT": "the weakest verdict that will do: proved, bounded, tested (default); or unverified",
+    "OZONE_ACCEPT": "the weakest verdict that will do: proved, bounded or tested (default)",
     "OZONE_SEED": "seed of the random choices (default 0)",
     "OZONE_REPORT": "append a line of JSON for each object to this file",
     "OZONE_HARVEST": "keep the unoptimised bitcode of every object in this folder",

@@ -143,9 +143,10 @@ def _reduce(reducer: str, folder: Path, finding: Finding, effort: Effort) -> byt
     """The smallest module found in time for which this very command still finds something."""
     before, after, script = folder / "before.bc", folder / "after.bc", folder / "interesting"
     before.write_bytes(finding.source.data)
+    seconds = str(min(effort.smt_s, _STEP_S))
     command = [
         sys.executable, "-P", "-m", "agent.cli", "fuzz", "--no-reduce", "--most-instructions",
-        str(10**9), "--pipeline", str(finding.pipeline), "--timeout", str(min(effort.smt_s, _STEP_S)),
+        str(10**9), "--pipeline", str(finding.pipeline), "--timeout", seconds,
         "--unroll", str(effort.unroll), "-j", "1",
     ]  # fmt: skip
     script.write_text(f'#!/bin/sh\n{shlex.join(command)} "$1" >/dev/null 2>&1\ntest $? -eq 1\n')
