@@ -4,6 +4,7 @@ added.py           promises that the target makes and the source does not: check
 addresses.py       instructions on pointers and memory: what they ask of `smt.memory`
 addressing.py      what is calculated from pointers without reading memory: steps, comparisons
 bounds.py          how the bounds of a block hang together: facts that spare the solver arithmetic
+budget.py          what a check may spend, counted without a clock
 bytes.py           runs of bytes as scalars, and how values of LLVM's types are laid out in them
 calls.py           calls: intrinsics by what they mean
 captures.py        which allocas' addresses may leave their function

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import time
 from dataclasses import dataclass, field, replace
 
 import z3
@@ -59,8 +58,6 @@ class _Encoder:
             nodes += 1
             if nodes > _MOST_NODES:
                 raise BudgetError(f"more than {_MOST_NODES} blocks after unrolling")
-            if time.monotonic() > self.session.deadline:
-                raise BudgetError("out of time while encoding")
             node = heapq.heappop(self._queue)
             self._block(node, states.join(self._arriving.pop(node)))
         self._finish(promises)
@@ -69,6 +66,7 @@ class _Encoder:
     def _block(self, node: Node, state: State) -> None:
         state = replace(state, values=dict(state.values), ub=dict(state.ub))
         block = self.graph.blocks[node.block]
+        self.session.budget.step(len(block.instructions))
         for instruction in block.instructions[:-1]:
             if instruction.opcode == "phi":
                 value = state.values[instruction.name]

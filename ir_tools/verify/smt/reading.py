@@ -60,6 +60,7 @@ class Reader:
         key = event, place.key, count, align
         if key not in self._known:
             self._places.append(place)
+            self.world.budget.step()
             self._known[key] = self._bytes(event, place, count, align)
         return self._known[key]
 
@@ -67,6 +68,7 @@ class Reader:
         key = event, place.key, align
         if key not in self._pointers:
             self._places.append(place)
+            self.world.budget.step()
             self._pointers[key] = self._pointer(event, place, align)
         return self._pointers[key]
 
@@ -100,6 +102,7 @@ class Reader:
                     if not self._misses(event, place, count):
                         return self._written(event, place, count, align)
             event = event.before
+            self.world.budget.step()
 
     def _misses(self, event: Write | Fill | Copy, place: Place, count: int) -> bool:
         if apart(event.place.block, place.block):
@@ -208,6 +211,7 @@ class Reader:
                     if not self._misses(event, place, count):
                         return self._written_pointer(event, place, align)
             event = event.before
+            self.world.budget.step()
 
     def _written_pointer(self, event: Write | Fill | Copy, place: Place, align: int) -> Scalar:
         count, distance, length = self.world.width // 8, _distance(event, place), _length(event)

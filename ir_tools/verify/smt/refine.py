@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import z3
 
 from ir_tools.verify import ir
 from ir_tools.verify.smt.added import check_added
+from ir_tools.verify.smt.budget import Budget
 from ir_tools.verify.smt.encode import encode
 from ir_tools.verify.smt.logic import both, either, negate
 from ir_tools.verify.smt.relation import MEMORY, VALUE, Relation, relate
@@ -28,12 +28,12 @@ def check(
 ) -> Verdict:
     """Whether the target refines the source, with loops unrolled `unroll` times."""
     z3.set_param("memory_max_size", _MEMORY_MIB)
-    deadline = time.monotonic() + 0.9 * timeout_s
+    budget = Budget(timeout_s)
     try:
-        verdict = _Check(source, target, unroll, deadline, with_undef=False).verdict()
+        verdict = _Check(source, target, unroll, budget, with_undef=False).verdict()
         if verdict.kind not in (Kind.PROVED, Kind.BOUNDED):
             return verdict
-        again = _Check(source, target, unroll, deadline, with_undef=True).verdict()
+        again = _Check(source, target, unroll, budget, with_undef=True).verdict()
         if again.kind is Kind.REFUTED:
             return _unknown(f"{again.reason}, where an argument is undef")
         return again
@@ -56,7 +56,7 @@ class _Check:
     source: tuple[ir.Module, str]
     target: tuple[ir.Module, str]
     unroll: int
-    deadline: float
+    budget: Budget
     with_undef: bool
 
     def verdict(self) -> Verdict:
@@ -89,17 +89,17 @@ class _Check:
             raise UnsupportedError(f"the type changes from {one.type} to {other.type}")
         if one.type.is_vararg:
             raise UnsupportedError("a function with a variable number of arguments")
-        world = World(self.source[0], self.target[0])
+        world = World(self.source[0], self.target[0], budget=self.budget)
         valid = {"null_pointer_is_valid" in side.function.attributes for side in sides}
         if len(valid) > 1:
             raise UnsupportedError("null_pointer_is_valid on one side")
         world.null_is_valid = valid.pop()
-        return Session(sides[0], sides[1], world, self.with_undef, self.deadline)
+        return Session(sides[0], sides[1], world, self.with_undef)
 
     def _solver(self, session: Session) -> Solver:
         source, target = session.source.choices, session.target.choices
         first, *others = counterparts(source, target)
-        return Solver(session.world.assumptions, source.made, self.deadline, [first], others)
+        return Solver(session.world.assumptions, source.made, self.budget, [first], others)
 
     def _confirmed(
         self, session: Session, relation: Relation, found: Counterexample

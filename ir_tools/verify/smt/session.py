@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 
 import z3
 
 from ir_tools.verify import ir
 from ir_tools.verify.smt import ops
+from ir_tools.verify.smt.budget import Budget
 from ir_tools.verify.smt.logic import FALSE, choose
 from ir_tools.verify.smt.memory import Memory
 from ir_tools.verify.smt.values import Choices, Scalar, UnsupportedError, Value
@@ -48,7 +48,6 @@ class Session:
     target: Side
     world: World
     with_undef: bool = False
-    deadline: float = field(default_factory=lambda: time.monotonic() + 60)
     pure: list[Pure] = field(default_factory=list)
     inputs: dict[str, Value] = field(default_factory=dict)
 
@@ -60,6 +59,10 @@ class Session:
         if one.pointer_bits[0] != other.pointer_bits[0]:
             raise UnsupportedError("two data layouts")
         self.layout = replace(one, extents={**other.extents, **one.extents})
+
+    @property
+    def budget(self) -> Budget:
+        return self.world.budget
 
     @property
     def choices(self) -> tuple[Choices, Choices]:

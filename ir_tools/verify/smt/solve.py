@@ -8,17 +8,18 @@ has none, that is a counterexample; when no model is left, a proof.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import z3
 
+from ir_tools.verify.smt.budget import Budget
 from ir_tools.verify.smt.logic import both, negate
 from ir_tools.verify.smt.values import BudgetError, Choices, kind
 
 _MOST_WITNESSES = 12
+_MOST_UNITS = (1 << 32) - 1  # that z3 can be told
 Witness = list[tuple[z3.ExprRef, z3.ExprRef]]
 
 
@@ -39,7 +40,7 @@ class Solver:
 
     facts: Sequence[z3.BoolRef]
     free: Sequence[z3.ExprRef]
-    deadline: float
+    budget: Budget
     witnesses: list[Witness]
     spare: list[Witness]  # to try before the source is asked
 
@@ -101,16 +102,18 @@ class Solver:
         return None if model is None else (model, self.witnesses[0])
 
     def _check(self, terms: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise BudgetError("out of time")
-        solver = z3.Solver()
-        solver.set("timeout", max(1, int(left * 1000)))
-        solver.add(*terms)
+        """A model, in a context of its own: what z3 did before changes neither order nor cost."""
+        context = z3.Context()
+        solver = z3.Solver(ctx=context)
+        seconds = self.budget.seconds_left
+        solver.add(*(term.translate(context) for term in terms))
+        solver.set("timeout", max(1, int(1000 * seconds)))
+        solver.set("rlimit", min(self.budget.left, _MOST_UNITS))
         answer = solver.check()
+        self.budget.spend(solver.statistics().get_key_value("rlimit count"))
         if answer == z3.unknown:
             raise BudgetError(f"z3 gave up: {solver.reason_unknown()}")
-        return solver.model() if answer == z3.sat else None
+        return solver.model().translate(z3.main_ctx()) if answer == z3.sat else None
 
 
 def counterparts(source: Choices, target: Choices) -> list[Witness]:

@@ -21,6 +21,7 @@ import z3
 from ir_tools.verify import ir
 from ir_tools.verify.smt import pointers
 from ir_tools.verify.smt.bounds import Bounds
+from ir_tools.verify.smt.budget import Budget
 from ir_tools.verify.smt.logic import both, choose, equal, implies
 from ir_tools.verify.smt.pointers import BLOCK_BITS, LOCAL, PRIVATE, Place
 from ir_tools.verify.smt.values import Scalar, UnsupportedError, Value
@@ -51,6 +52,7 @@ class World:
     target: ir.Module
     assumptions: list[z3.BoolRef] = field(default_factory=list)
     null_is_valid: bool = False
+    budget: Budget = field(default_factory=lambda: Budget(60))
     evaluate: Callable[[ir.Value], Value] | None = None
     weak_refutations: set[str] = field(default_factory=set)
     weak_proofs: set[str] = field(default_factory=set)
@@ -116,7 +118,10 @@ class World:
             raise UnsupportedError(f"global @{name} in another address space or thread-local")
         if len({(each.type, each.initializer, each.is_constant) for each in found}) > 1:
             raise UnsupportedError(f"global @{name} differs between source and target")
-        variable, least = found[0], layout.extent(found[0].type).alloc
+        variable = found[0]
+        if variable.type not in layout.extents:
+            raise UnsupportedError(f"@{name} of a type without size")
+        least = layout.extent(variable.type).alloc
         size = None if _is_open(variable) else self.word(least)
         align = max(each.align or layout.extent(each.type).align for each in found)
         if _is_open(variable):
