@@ -131,7 +131,7 @@ class Input:
 
     def _link(self, image: Image, offset: int, target: Address) -> None:
         base = self.blocks[target.block].address if target.block else 0
-        raw = (base + target.offset).to_bytes(POINTER_BYTES, "little")
+        raw = ((base + target.offset) % (1 << 64)).to_bytes(POINTER_BYTES, "little")
         end = offset + POINTER_BYTES
         image.data = image.data[:offset] + raw + image.data[end:]
         mark = PLAIN if target.block is None else SPECIAL

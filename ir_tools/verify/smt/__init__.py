@@ -30,6 +30,7 @@ promises.py        attributes and metadata that promise something of a value
 reading.py         what memory holds at a place
 refine.py          does a target refine a source? The SMT judge's answer
 relation.py        when a target's behaviour is allowed by a source's, one law each
+replay.py          a counterexample as an input of the interpreter, which has to confirm it
 rights.py          what a function may read and write by its own attributes
 session.py         one check: what source and target share, and what each side has of its own
 solve.py           the question that refinement asks of z3, and its answer

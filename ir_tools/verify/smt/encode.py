@@ -123,7 +123,9 @@ class _Encoder:
             self.behaviour.go_beyond(state)
             self.behaviour.fail(state)
             return
-        values = {name: state.values[name] for name in self._live[target] if name in state.values}
+        values = {
+            name: state.values[name] for name in sorted(self._live[target]) if name in state.values
+        }
         for phi in self.graph.blocks[target].instructions:
             if phi.opcode != "phi":
                 break

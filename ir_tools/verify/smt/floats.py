@@ -17,21 +17,21 @@ from typing import Any
 import z3
 
 from ir_tools.verify import ir
-from ir_tools.verify.smt.logic import FALSE, both, choose, either, negate
+from ir_tools.verify.smt.logic import FALSE, both, choose, either, lasting, negate
 from ir_tools.verify.smt.ops import poisons, truth, undefs
 from ir_tools.verify.smt.values import Choices, Scalar, UnsupportedError
 
 _SORTS = {"half": (5, 11), "bfloat": (8, 8), "float": (8, 24), "double": (11, 53)}
-_NEAREST = z3.RNE()
+_NEAREST = lasting(z3.RNE)
 _UNMODELLED = frozenset({"reassoc", "arcp", "contract", "afn"})
 _ROUNDINGS = {
-    "ceil": z3.RTP(),
-    "floor": z3.RTN(),
-    "trunc": z3.RTZ(),
+    "ceil": lasting(z3.RTP),
+    "floor": lasting(z3.RTN),
+    "trunc": lasting(z3.RTZ),
     "rint": _NEAREST,
     "nearbyint": _NEAREST,
     "roundeven": _NEAREST,
-    "round": z3.RNA(),
+    "round": lasting(z3.RNA),
 }
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "fadd": lambda x, y: z3.fpAdd(_NEAREST, x, y),
@@ -316,14 +316,14 @@ class Floats:
         """Poison where the value, rounded to zero, does not fit."""
         assert isinstance(to, ir.IntType)
         number, kind = _number(value.bits, from_), sort(from_)
-        whole = z3.fpRoundToIntegral(z3.RTZ(), number)
+        whole = z3.fpRoundToIntegral(lasting(z3.RTZ), number)
         low = z3.FPVal(-(2.0 ** (to.bits - 1)) if signed else -1.0, kind)
         high = z3.FPVal(2.0 ** (to.bits - signed), kind)
         above = z3.fpGEQ(whole, low) if signed else z3.fpGT(whole, low)
         special = either(is_nan(value.bits, from_), is_infinite(value.bits, from_))
         fits = both(negate(special), z3.simplify(both(above, z3.fpLT(whole, high))))
         make = z3.fpToSBV if signed else z3.fpToUBV
-        bits = z3.simplify(make(z3.RTZ(), number, z3.BitVecSort(to.bits)))
+        bits = z3.simplify(make(lasting(z3.RTZ), number, z3.BitVecSort(to.bits)))
         return Scalar(bits, either(value.poison, negate(fits)), value.undef)
 
     # classes --------------------------------------------------------------------------------

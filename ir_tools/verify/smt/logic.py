@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import z3
 
-TRUE = z3.BoolVal(True)
-FALSE = z3.BoolVal(False)
+T = TypeVar("T", bound=z3.ExprRef)
+_lasting: list[tuple[z3.ExprRef, Callable[[], z3.ExprRef]]] = []
+
+
+def lasting(make: Callable[[], T]) -> T:
+    """A constant of this program, which outlives `renewed`."""
+    term = make()
+    _lasting.append((term, make))
+    return term
+
+
+@contextlib.contextmanager
+def renewed() -> Iterator[None]:
+    """Give z3 a context in which nothing has happened; terms of before are of no use any more.
+
+    In an old one the numbers of terms, and so their order and what a query costs, depend on all
+    that was asked before. For the same reason no garbage is collected meanwhile.
+    """
+    gc.collect()  # terms in cycles keep their context, and its memory
+    z3.z3._main_ctx = z3.Context()
+    for term, make in _lasting:
+        term.__init__(make().as_ast())
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+TRUE = lasting(lambda: z3.BoolVal(True))
+FALSE = lasting(lambda: z3.BoolVal(False))
 
 
 def both(*terms: z3.BoolRef) -> z3.BoolRef:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import z3
 
 from ir_tools.verify import ir
+from ir_tools.verify.interpreter import rendering
 from ir_tools.verify.smt.added import check_added
 from ir_tools.verify.smt.budget import Budget
 from ir_tools.verify.smt.encode import encode
-from ir_tools.verify.smt.logic import both, either, negate
-from ir_tools.verify.smt.relation import MEMORY, VALUE, Relation, relate
+from ir_tools.verify.smt.logic import both, either, negate, renewed
+from ir_tools.verify.smt.relation import MEMORY, Relation, relate
+from ir_tools.verify.smt.replay import Replay, replay
 from ir_tools.verify.smt.session import Session, Side
 from ir_tools.verify.smt.solve import Counterexample, Solver, counterparts
 from ir_tools.verify.smt.state import Behaviour
@@ -21,22 +23,29 @@ from ir_tools.verify.verdict import Kind, Verdict
 
 _JUDGE = "smt"
 _MEMORY_MIB = 2048
+_NOT_CONFIRMED = "the interpreter does not confirm the counterexample"
 
 
 def check(
     source: tuple[ir.Module, str], target: tuple[ir.Module, str], unroll: int, timeout_s: float
 ) -> Verdict:
-    """Whether the target refines the source, with loops unrolled `unroll` times."""
+    """Whether the target refines the source, with loops unrolled `unroll` times.
+
+    `timeout_s` is a budget that is counted, not timed (`smt.budget`).
+    """
     z3.set_param("memory_max_size", _MEMORY_MIB)
-    budget = Budget(timeout_s)
+    with renewed():
+        return _checked(source, target, unroll, Budget(timeout_s))
+
+
+def _checked(
+    source: tuple[ir.Module, str], target: tuple[ir.Module, str], unroll: int, budget: Budget
+) -> Verdict:
     try:
         verdict = _Check(source, target, unroll, budget, with_undef=False).verdict()
         if verdict.kind not in (Kind.PROVED, Kind.BOUNDED):
             return verdict
-        again = _Check(source, target, unroll, budget, with_undef=True).verdict()
-        if again.kind is Kind.REFUTED:
-            return _unknown(f"{again.reason}, where an argument is undef")
-        return again
+        return _Check(source, target, unroll, budget, with_undef=True).verdict()
     except UnsupportedError as error:
         return _unknown(f"unsupported: {error}")
     except BudgetError as error:
@@ -68,10 +77,8 @@ class _Check:
         relation = relate(session, *behaviours)
         solver = self._solver(session)
         broken = solver.broken(relation.laws)
-        if broken and broken.law != VALUE:
-            broken = self._confirmed(session, relation, broken)
         if broken:
-            return self._refuted(session, behaviours, broken)
+            return self._refuted(session, behaviours, relation, broken)
         if session.world.weak_proofs:
             return _unknown("; ".join(sorted(session.world.weak_proofs)))
         return self._proved(relation, solver, behaviours)
@@ -101,26 +108,48 @@ class _Check:
         first, *others = counterparts(source, target)
         return Solver(session.world.assumptions, source.made, self.budget, [first], others)
 
-    def _confirmed(
-        self, session: Session, relation: Relation, found: Counterexample
-    ) -> Counterexample:
-        """The same again, with facts about pointers in memory that proofs seldom need.
+    def _refuted(
+        self,
+        session: Session,
+        behaviours: list[Behaviour],
+        relation: Relation,
+        found: Counterexample,
+    ) -> Verdict:
+        """What the interpreter confirms, else what rests on nothing approximate."""
+        replayed = replay(session, behaviours, relation.laws.values(), found)
+        if not _confirms(replayed):
+            again = self._tied(session, relation)
+            if again:
+                found = again
+                replayed = replay(session, behaviours, relation.laws.values(), found)
+        text = _describe(session, behaviours, found)
+        if replayed and _confirms(replayed):
+            names = tuple(each.name for each in session.source.function.parameters)
+            text += "\nthe interpreter: " + rendering.counterexample(replayed.judgement, names)
+            return Verdict(Kind.REFUTED, _JUDGE, found.law, counterexample=text)
+        doubts = sorted(session.world.weak_refutations)
+        if found.law == MEMORY:
+            doubts += sorted(session.world.weak_mismatches)
+        if doubts:
+            return _unknown(f"perhaps: {found.law}; but {'; '.join(doubts)}")
+        if self.with_undef:
+            return _unknown(f"{found.law}, where an argument is undef")
+        if replayed and replayed.denies:
+            return _unknown(f"perhaps: {found.law}; but {_NOT_CONFIRMED}")
+        return Verdict(Kind.REFUTED, _JUDGE, found.law, counterexample=text)
 
-        Where just values differ, they are not asked for: a replay has to confirm that.
-        """
+    def _tied(self, session: Session, relation: Relation) -> Counterexample | None:
+        """A counterexample with facts about pointers in memory, which proofs seldom need."""
         world, doubts = session.world, set(session.world.weak_refutations)
         facts = world.tied()
-        if doubts == world.weak_refutations or world.weak_refutations:
-            world.weak_refutations |= doubts
-            return found
+        if doubts == world.weak_refutations:
+            return None
         solver = self._solver(session)
         solver.facts = [*world.assumptions, *facts]
-        again = solver.broken(relation.laws)
-        if again is None:
+        found = solver.broken(relation.laws)
+        if found is None:
             raise BudgetError("a proof needs what memory holds of pointers")
-        if again.law == VALUE:
-            world.weak_refutations |= doubts
-        return again
+        return found
 
     def _proved(self, relation: Relation, solver: Solver, behaviours: list[Behaviour]) -> Verdict:
         """Without the assumption that loops end within the bound, or else with it."""
@@ -141,16 +170,9 @@ class _Check:
         reason = f"loops unrolled {self.unroll} times"
         return Verdict(Kind.BOUNDED, _JUDGE, reason, unroll=self.unroll)
 
-    def _refuted(
-        self, session: Session, behaviours: list[Behaviour], found: Counterexample
-    ) -> Verdict:
-        doubts = sorted(session.world.weak_refutations)
-        if found.law == MEMORY:
-            doubts += sorted(session.world.weak_mismatches)
-        if doubts:
-            return _unknown(f"perhaps: {found.law}; but {'; '.join(doubts)}")
-        text = _describe(session, behaviours, found)
-        return Verdict(Kind.REFUTED, _JUDGE, found.law, counterexample=text)
+
+def _confirms(replayed: Replay | None) -> bool:
+    return replayed is not None and replayed.judgement.law is not None
 
 
 # for people -------------------------------------------------------------------------------------
@@ -175,7 +197,7 @@ def _describe(session: Session, behaviours: list[Behaviour], found: Counterexamp
 
 def _outcome(found: Counterexample, behaviour: Behaviour) -> str:
     def holds(term: z3.BoolRef) -> bool:
-        return bool(z3.is_true(_evaluated(found, term)))
+        return bool(z3.is_true(found.evaluate(term)))
 
     if holds(behaviour.has_ub):
         return "undefined behaviour"
@@ -189,17 +211,11 @@ def _outcome(found: Counterexample, behaviour: Behaviour) -> str:
 def _shown(found: Counterexample, value: Value) -> str:
     if not isinstance(value, Scalar):
         return f"{{{', '.join(_shown(found, lane) for lane in value.values)}}}"
-    if z3.is_true(_evaluated(found, value.poison)):
+    if z3.is_true(found.evaluate(value.poison)):
         return "poison"
-    bits = _evaluated(found, value.bits)
+    bits = found.evaluate(value.bits)
     if not z3.is_bv_value(bits):
         return str(bits)
     number, signed = bits.as_long(), bits.as_signed_long()
     text = f"{number} (0x{number:x}" + (f", {signed})" if signed < 0 else ")")
     return text if number > 9 else str(number)
-
-
-def _evaluated(found: Counterexample, term: z3.ExprRef) -> z3.ExprRef:
-    if found.witness:
-        term = z3.substitute(term, *found.witness)
-    return found.model.eval(term, model_completion=True)

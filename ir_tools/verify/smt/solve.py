@@ -33,6 +33,12 @@ class Counterexample:
     model: z3.ModelRef
     witness: Witness
 
+    def evaluate(self, term: z3.ExprRef) -> z3.ExprRef:
+        """A term's value in the model."""
+        if self.witness:
+            term = z3.substitute(term, *self.witness)
+        return self.model.eval(term, model_completion=True)
+
 
 @dataclass(slots=True)
 class Solver:

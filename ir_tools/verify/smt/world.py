@@ -44,6 +44,16 @@ class Block:
     variable: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CallerBlock:
+    """What is asked of a block that the caller knows."""
+
+    size: z3.BitVecRef
+    base: z3.BitVecRef
+    alive: z3.BoolRef
+    writable: z3.BoolRef
+
+
 @dataclass(slots=True)
 class World:
     """Blocks and facts of one query. `evaluate` is how the encoder evaluates a constant."""
@@ -301,6 +311,16 @@ class World:
             low = base & self.word(block.align - 1)
             self.assumptions += [base != 0, low == 0, self._fits(base, block.size)]
         return self._bases[key]
+
+    def global_names(self) -> dict[int, str]:
+        """Which global has which number."""
+        return {number: name for name, number in self._globals.items()}
+
+    def caller_block(self, number: int) -> CallerBlock:
+        """The terms alone, for a model: no facts are stated of them."""
+        block = _number(number)
+        terms = (self._sizes, self._addresses, self._alive, self._writable)
+        return CallerBlock(*(make()(block) for make in terms))
 
     # facts --------------------------------------------------------------------------------------
 
