@@ -324,6 +324,8 @@ class Instruction:
     ordering   of atomic accesses and fences; empty for others
     metadata   promises: `range` (pairs, unsigned), `nonnull`, `noundef`, `align`,
                `dereferenceable`, `dereferenceable_or_null`, `noalias.addrspace`, `nofpclass`
+    tbaa       of a load or store: numbers for the base type, the offset, the access type, and for
+               what the access type is a kind of, up to the root; empty where there is no tag
     """
 
     opcode: str
@@ -339,6 +341,7 @@ class Instruction:
     align: int = 0
     ordering: str = ""
     metadata: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    tbaa: tuple[int, ...] = ()
     call: Call | None = None
 
     def __str__(self) -> str:

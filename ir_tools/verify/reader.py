@@ -91,6 +91,8 @@ class _Reader:
         context = module.context.handle
         kind = self._lib.LLVMGetMDKindIDInContext
         self._promises = {name: kind(context, name.encode(), len(name)) for name in _PROMISES}
+        self._tbaa_kind = kind(context, b"tbaa", 4)
+        self._tags: dict[int, tuple[int, ...]] = {}
 
     def module(self) -> ir.Module:
         module, lib = self._module, self._lib
@@ -259,6 +261,7 @@ class _Reader:
             name=self._names.get(handle, ""),
             flags=self._flags(opcode, handle),
             metadata=self._metadata(handle) if opcode in ("load", "call", "invoke") else {},
+            tbaa=self._tbaa(handle) if opcode in ("load", "store") else (),
             **({"operands": self._operands(handle)} | details),
         )
 
@@ -412,11 +415,28 @@ class _Reader:
         for name, kind in self._promises.items():
             node = lib.LLVMGetMetadata(handle, kind)
             if node:
-                count = lib.LLVMGetMDNodeNumOperands(node)
-                operands = elements(count, functools.partial(lib.LLVMGetMDNodeOperands, node))
-                values = map(self._value, operands)
+                values = map(self._value, self._nodes(node))
                 found[name] = tuple(v.value for v in values if isinstance(v, ir.ConstantInt))
         return found
+
+    def _tbaa(self, handle: int) -> tuple[int, ...]:
+        node = self._lib.LLVMGetMetadata(handle, self._tbaa_kind)
+        if not node:
+            return ()
+        if node not in self._tags:
+            base, access, offset, *_ = self._nodes(node)
+            chain = [access]
+            while len(above := self._nodes(chain[-1])) > 1:
+                chain.append(above[1])
+            where = self._value(offset)
+            assert isinstance(where, ir.ConstantInt)
+            self._tags[node] = (base, where.value, *chain)
+        return self._tags[node]
+
+    def _nodes(self, node: int) -> list[int]:
+        lib = self._lib
+        count = lib.LLVMGetMDNodeNumOperands(node)
+        return elements(count, functools.partial(lib.LLVMGetMDNodeOperands, node))
 
     # operands -----------------------------------------------------------------------------------
 

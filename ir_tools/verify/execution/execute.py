@@ -38,7 +38,7 @@ from ir_tools.verify.interpreter.concrete import Unsupported
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.inputs import inputs
 from ir_tools.verify.interpreter.interpreter import Status
-from ir_tools.verify.interpreter.refinement import Judgement, agree, judge
+from ir_tools.verify.interpreter.refinement import Judgement, agree, breaks_types, judge
 from ir_tools.verify.interpreter.rendering import counterexample
 from ir_tools.verify.reader import read_module
 from ir_tools.verify.verdict import Kind, Verdict
@@ -179,7 +179,7 @@ class _Execution:
         made = inputs(source.reading, source.name, self._seed)
         for given in varied(made, source.function):
             for side in self._pair:
-                memory = interpreter.Machine(side.reading, given, 0, None, False).memory
+                memory = interpreter.Machine(side.reading, given).memory
                 for name in side.reading.variables:
                     with contextlib.suppress(Unsupported):
                         memory.block(f"@{name}")
@@ -192,6 +192,10 @@ class _Execution:
         cases = [Case(judgement.source.given, judgement.source) for judgement in judgements]
         for judgement, (ours, theirs) in zip(judgements, self._findings(cases), strict=False):
             if ours is None and isinstance(theirs, str):
+                given = judgement.source.given
+                if breaks_types((self._pair[0].reading, self._pair[0].name), given, _FUEL):
+                    self._reasons["accesses of two types to one place"] += 1
+                    continue
                 judgement.law = f"the target's machine code {theirs}"
                 if self._is_confirmed(Case(judgement.source.given, judgement.source)):
                     return self._refuted(judgement)

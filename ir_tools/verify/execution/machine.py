@@ -121,7 +121,7 @@ class Machine:
 
     def _fill_constant(self, name: str, address: int) -> None:
         """The contents of a constant, once and for all; other variables come with each input."""
-        memory = interpreter.Machine(self._reading, Input(), 0, None, False).memory
+        memory = interpreter.Machine(self._reading, Input()).memory
         block = memory.block(f"@{name}")
         if block.name in memory.given.blocks:
             return

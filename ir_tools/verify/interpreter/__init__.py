@@ -1,6 +1,7 @@
 """The reference interpreter: LLVM IR on concrete values, with exact undefined behaviour.
 
 access_steps.py    steps that touch memory: alloca, load, store, getelementptr
+aliasing.py        type-based aliasing: may two accesses touch the same memory
 allocation.py      allocation functions: malloc, calloc, realloc, aligned_alloc
 attributes.py      promises about values: attributes of parameters and results
 call_steps.py      calls: which meaning a callee has. Intrinsics, allocation functions, bodies

@@ -31,6 +31,7 @@ from typing import Any
 from ir_tools.verify import ir
 from ir_tools.verify.interpreter import attributes, rights
 from ir_tools.verify.interpreter.access_steps import writer
+from ir_tools.verify.interpreter.aliasing import Tags
 from ir_tools.verify.interpreter.concrete import (
     POISONED,
     Address,
@@ -117,31 +118,34 @@ def run(
     fuel: int = 100_000,
     chooser: Chooser | None = None,
     inline: bool = False,
+    typed: bool = False,
 ) -> Outcome:
     """Runs a function. With `inline`, calls of functions that the module defines, and that no other
-    module can replace, are run too; else they are unknown calls like those of declarations.
+    module can replace, are run too; else they are unknown calls like those of declarations. With
+    `typed`, what breaks the rules of type-based aliasing is undefined (`aliasing`).
 
     When memory had to be invented, the run is repeated on the completed input, so that the outcome
     is the same as that of any later run on it.
     """
     for _ in range(_MOST_RUNS):
         before = given.inventions
-        outcome = Machine(module, given, fuel, chooser, inline).run(function)
+        outcome = Machine(module, given, fuel, chooser, inline, typed).run(function)
         if given.inventions == before:
             return outcome
     outcome.status, outcome.reason = Status.UNSUPPORTED, "its memory has no end"
     return outcome
 
 
-_codes: dict[int, tuple[ir.Function, Code]] = {}
+_codes: dict[tuple[int, bool], tuple[ir.Function, Code]] = {}
 
 
-def _code(module: ir.Module, function: ir.Function) -> Code:
-    known = _codes.get(id(function))
+def _code(module: ir.Module, function: ir.Function, typed: bool) -> Code:
+    key = id(function), typed
+    known = _codes.get(key)
     if known is None or known[0] is not function:
         if len(_codes) > 1000:
             _codes.clear()
-        known = _codes[id(function)] = function, compile_function(module, function)
+        known = _codes[key] = function, compile_function(module, function, typed)
     return known[1]
 
 
@@ -151,9 +155,16 @@ class Machine:
     MOST_BYTES = 1 << 20  # of an allocation
 
     def __init__(
-        self, module: ir.Module, given: Input, fuel: int, chooser: Chooser | None, inline: bool
+        self,
+        module: ir.Module,
+        given: Input,
+        fuel: int = 0,
+        chooser: Chooser | None = None,
+        inline: bool = False,
+        typed: bool = False,
     ) -> None:
-        self.module, self.given, self.inline = module, given, inline
+        self.module, self.given, self.inline, self._typed = module, given, inline, typed
+        self.tags = Tags()
         self.memory = Memory(module, given, chooser)
         self.memory.make_global = self._make_global
         self.fuel = self._full = fuel
@@ -237,7 +248,7 @@ class Machine:
         """Runs a function's body; returns its value."""
         if self._depth >= _MOST_FRAMES:
             raise Ended(Status.OUT_OF_FUEL, "too deep a recursion")
-        code = _code(self.module, function)
+        code = _code(self.module, function, self._typed)
         registers = self._template(code).copy()
         for parameter, index, value in zip(
             function.parameters, code.parameters, arguments, strict=True

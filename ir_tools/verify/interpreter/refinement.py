@@ -248,12 +248,21 @@ def judge(
         if first.status in _INCONCLUSIVE:
             return Judgement(None, False, first, second)
     law = difference(first, second)
-    counts = not first.choices and second.status not in _INCONCLUSIVE[1:]
     if law and first.assumed:
         return judge(source, target, given, fuel, inline=True)
     if law and first.choices and _allowed(source, given, fuel, inline, second):
         law = None
+    if law and breaks_types(source, given, fuel, inline):
+        law, first.status, first.reason = None, Status.UB, "accesses of two types to one place"
+    counts = not first.choices and first.status is not Status.UB
+    counts = counts and second.status not in _INCONCLUSIVE[1:]
     return Judgement(law, counts or law is not None, first, second)
+
+
+def breaks_types(source: Side, given: Input, fuel: int, inline: bool = False) -> bool:
+    """Is the source undefined there by the types of its accesses alone? Asked only where the target
+    differs: it takes a run of its own, and it matters to nothing else."""
+    return run(*source, given, fuel, inline=inline, typed=True).status is Status.UB
 
 
 def _allowed(source: Side, given: Input, fuel: int, inline: bool, target: Outcome) -> bool:

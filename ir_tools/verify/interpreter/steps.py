@@ -59,15 +59,17 @@ class Code:
     entry: Edge
 
 
-def compile_function(module: ir.Module, function: ir.Function) -> Code:
-    return Builder(module, function).code()
+def compile_function(module: ir.Module, function: ir.Function, typed: bool = False) -> Code:
+    """With `typed`, loads and stores check their types too: see `aliasing`."""
+    return Builder(module, function, typed).code()
 
 
 class Builder:
     """Assigns registers and makes the steps of one function."""
 
-    def __init__(self, module: ir.Module, function: ir.Function) -> None:
+    def __init__(self, module: ir.Module, function: ir.Function, typed: bool = False) -> None:
         self.module, self.layout, self.function = module, module.layout, function
+        self._typed = typed
         self.constants: list[tuple[int, ir.Value]] = []
         self._named: dict[str, int] = {}
         self.size = 2  # of the registers
@@ -114,7 +116,7 @@ class Builder:
             compiled.leave = _fails(error)
 
     def step(self, instruction: ir.Instruction) -> Step:
-        from ir_tools.verify.interpreter import access_steps, call_steps, pure_steps
+        from ir_tools.verify.interpreter import access_steps, aliasing, call_steps, pure_steps
 
         makers = {**pure_steps.MAKERS, **access_steps.MAKERS, **call_steps.MAKERS}
         try:
@@ -123,7 +125,13 @@ class Builder:
             if maker is None:
                 raise Unsupported(f"{instruction.opcode}: {instruction}")
             destination = self.named(instruction.name) if instruction.name else self._new()
-            return maker(self, instruction, destination)
+            step = maker(self, instruction, destination)
+            if self._typed and instruction.tbaa:
+                pointer = instruction.operands[-1]
+                type_ = (instruction if instruction.opcode == "load" else instruction.operands[0]).type
+                size = self.layout.extent(type_).store
+                return aliasing.noted(step, self.slot(pointer), size, instruction)
+            return step
         except Unsupported as error:
             return _fails(error)
         except KeyError as error:  # a type without a layout
