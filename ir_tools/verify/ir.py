@@ -325,7 +325,8 @@ class Instruction:
     metadata   promises: `range` (pairs, unsigned), `nonnull`, `noundef`, `align`,
                `dereferenceable`, `dereferenceable_or_null`, `noalias.addrspace`, `nofpclass`
     tbaa       of a load or store: numbers for the base type, the offset, the access type, and for
-               what the access type is a kind of, up to the root; empty where there is no tag
+               what the access type is a kind of, up to the root; empty where there is no tag. Of one module, so that
+               equality does not look at it
     """
 
     opcode: str
@@ -341,7 +342,7 @@ class Instruction:
     align: int = 0
     ordering: str = ""
     metadata: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    tbaa: tuple[int, ...] = ()
+    tbaa: tuple[int, ...] = field(default=(), compare=False)
     call: Call | None = None
 
     def __str__(self) -> str:

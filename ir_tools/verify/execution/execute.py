@@ -35,7 +35,7 @@ from ir_tools.verify.execution.replay import Unjudged
 from ir_tools.verify.execution.variants import varied
 from ir_tools.verify.interpreter import interpreter
 from ir_tools.verify.interpreter.concrete import Unsupported
-from ir_tools.verify.interpreter.given import Input
+from ir_tools.verify.interpreter.given import Input, Meter
 from ir_tools.verify.interpreter.inputs import inputs
 from ir_tools.verify.interpreter.interpreter import Status
 from ir_tools.verify.interpreter.refinement import Judgement, agree, breaks_types, judge
@@ -46,6 +46,9 @@ from ir_tools.verify.verdict import Kind, Verdict
 ENOUGH = 8
 _JUDGE = "execution"
 _FUEL = 20_000  # instructions of a run in the interpreter
+_MOST_FUEL = 250_000  # where most inputs take more
+_PATIENCE = 3  # inputs, until that is asked
+_TOTAL = 4_000_000  # instructions of all runs of a pair in the interpreter
 _HANG_S = 0.5  # CPU time that machine code may take for what took the interpreter its fuel
 _HOPELESS = 24  # inputs that all end for want of an instruction
 _TRAPS = ("SIGILL", "SIGTRAP", "SIGABRT")
@@ -138,6 +141,7 @@ class _Execution:
     def __init__(self, pair: tuple[Side, Side], runs: int, seed: int, deadline: float) -> None:
         self._pair, self._runs, self._seed, self._deadline = pair, runs, seed, deadline
         self._reasons: collections.Counter[str] = collections.Counter()
+        self._fuel = _FUEL
 
     def verdict(self) -> Verdict:
         judgements: list[Judgement] = []
@@ -159,24 +163,32 @@ class _Execution:
     def _judgements(self) -> Iterator[Judgement]:
         """Those that count, up to the first that refutes."""
         source, target = ((side.reading, side.name) for side in self._pair)
-        half = time.monotonic() + (self._deadline - time.monotonic()) / 2
+        now = time.monotonic()
+        meter = Meter(_TOTAL, now + (self._deadline - now) / 2)
         hope = _HOPELESS
-        for given in itertools.islice(self._inputs(), self._runs):
-            judgement = judge(source, target, given, _FUEL)
+        for number, given in enumerate(itertools.islice(self._inputs(meter), self._runs)):
+            judgement = judge(source, target, given, self._fuel)
             first = judgement.source
+            if number >= _PATIENCE and 2 * self._out_of_fuel() > number:
+                self._fuel = _MOST_FUEL
             if judgement.law or _counts(first):
                 hope = self._runs
                 yield judgement
             else:
                 self._reasons[_why(first)] += 1
                 hope -= first.status is Status.UNSUPPORTED
-            if time.monotonic() > half or not hope:
+            if meter.is_empty or not hope:
                 break
 
-    def _inputs(self) -> Iterator[Input]:
+    def _out_of_fuel(self) -> int:
+        """On how many inputs the source did not end."""
+        reasons = self._reasons.items()
+        return sum(count for reason, count in reasons if reason.startswith(Status.OUT_OF_FUEL))
+
+    def _inputs(self, meter: Meter) -> Iterator[Input]:
         """Inputs with every variable that either side knows."""
         source = self._pair[0]
-        made = inputs(source.reading, source.name, self._seed)
+        made = inputs(source.reading, source.name, self._seed, meter=meter, fuel=lambda: self._fuel)
         for given in varied(made, source.function):
             for side in self._pair:
                 memory = interpreter.Machine(side.reading, given).memory
@@ -193,7 +205,7 @@ class _Execution:
         for judgement, (ours, theirs) in zip(judgements, self._findings(cases), strict=False):
             if ours is None and isinstance(theirs, str):
                 given = judgement.source.given
-                if breaks_types((self._pair[0].reading, self._pair[0].name), given, _FUEL):
+                if breaks_types((self._pair[0].reading, self._pair[0].name), given, _MOST_FUEL):
                     self._reasons["accesses of two types to one place"] += 1
                     continue
                 judgement.law = f"the target's machine code {theirs}"

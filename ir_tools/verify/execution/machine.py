@@ -30,6 +30,7 @@ from ir_tools.verify.execution.replay import (
     Unjudged,
     code_blocks,
     compare,
+    modelled,
     pointer_to_callee,
 )
 from ir_tools.verify.interpreter import interpreter, storage
@@ -67,6 +68,7 @@ class Machine:
         self._stub_of = {stub.callee: stub.address for stub in self._code.stubs if stub.callee}
         self._pointees: dict[int, str] = {}  # by the number of a stub of an unknown pointer
         self._fill_globals()
+        self._models = modelled(reading)
         layout = reading.layout
         types = [parameter.type for parameter in self._function.parameters]
         *self._slots, end = slots(layout.extent(type_).alloc for type_ in types)
@@ -80,7 +82,9 @@ class Machine:
     def differs(self, case: Case, paint: int) -> str | None:
         """Run it; the first difference from what is expected. Raises Unjudged."""
         addresses = Addresses(functools.partial(self._address, case.given))
-        self._replay = Replay(case.given, case.expected, addresses, self._reading.layout)
+        self._replay = Replay(
+            case.given, case.expected, addresses, self._reading.layout, self._models
+        )
         self._trouble = None
         try:
             self._prepare(case, addresses)

@@ -3,7 +3,8 @@
 The source's events are a script: the n-th call with effects must be the n-th event, with the same
 arguments and the same memory before the callee's eyes. It then gets that event's answer, and its
 writes happen. Pure calls may come in any order and number; they are answered by an event with the
-same arguments. Allocations are real.
+same arguments. Allocations are real, and so are the library's functions that the interpreter has
+models of: the C library's own, on real memory.
 
 What is not covered (`Unjudged`): a call that the source never makes, of a pure function or of one
 whose meaning LLVM knows; variable arguments that are not passed in registers of eight bytes.
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 from ir_tools.verify import ir
 from ir_tools.verify.execution import image
 from ir_tools.verify.execution.glue import slots
+from ir_tools.verify.interpreter import library_models
 from ir_tools.verify.interpreter.concrete import Address, Concrete, Image
 from ir_tools.verify.interpreter.given import POINTER_BYTES, Input
 from ir_tools.verify.interpreter.interpreter import Event, Outcome, Status
@@ -26,6 +28,7 @@ from ir_tools.verify.interpreter.libraries import OUTPUT, REWRITTEN
 _VOLATILE = "volatile "
 _ALLOCATORS = {"_Znwm": "malloc", "_Znam": "malloc", "malloc": "malloc", "calloc": "calloc"}
 _GENERAL_END, _VECTOR_END = 48, 176  # of the registers that x86-64's va_start saves
+_LIBC = ctypes.PyDLL(None)
 _FREERS = frozenset({"free", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm"})
 
 
@@ -65,8 +68,14 @@ class Replay:
     """The script of one run."""
 
     def __init__(
-        self, given: Input, expected: Outcome, addresses: Addresses, layout: ir.Layout
+        self,
+        given: Input,
+        expected: Outcome,
+        addresses: Addresses,
+        layout: ir.Layout,
+        models: Mapping[str, ir.FunctionType],
     ) -> None:
+        self._models = models
         self._given, self._expected = given, expected
         self._addresses, self._layout = addresses, layout
         calls = [event for event in expected.calls if not event.callee.startswith(_VOLATILE)]
@@ -75,12 +84,17 @@ class Replay:
         self._outputs = [event for event in calls if event.is_output]
         self._code_blocks = code_blocks(expected)
         self._next = 0
+        self._named = {event.callee for event in calls}
 
     def call(self, callee: str, arguments: int, result: int) -> bool:
         """Answers a call; False: it does not return. Raises Different, Unjudged."""
-        if callee in _ALLOCATORS or callee in _FREERS:
-            _allocate(callee, arguments, result)
-            return True
+        if callee not in self._named:  # the interpreter knew what it means, or never met it
+            if callee in _ALLOCATORS or callee in _FREERS:
+                _allocate(callee, arguments, result)
+                return True
+            if callee in self._models:
+                _library_call(callee, self._models[callee], arguments, result, self._layout)
+                return True
         pure = self._pure_event(callee, arguments)
         if pure is None and callee in OUTPUT:
             pure = self._output(callee)
@@ -223,6 +237,31 @@ def _octets(values: tuple[Concrete, ...]) -> Image:
         octet: one, type_: ir.Extent(len(values), len(values), 1)
     }  # fmt: skip
     return image.encode(values, type_, ir.Layout(extents, {}, {}))
+
+
+def modelled(module: ir.Module) -> dict[str, ir.FunctionType]:
+    """The declared functions that the interpreter has models of."""
+    return {
+        name: function.type
+        for name, function in module.functions.items()
+        if not function.blocks and library_models.is_modelled(function)
+    }
+
+
+def _library_call(
+    callee: str, type_: ir.FunctionType, arguments: int, result: int, layout: ir.Layout
+) -> None:
+    """The C library's answer. All arguments and results are integers or pointers."""
+    sizes = [layout.extent(parameter).alloc for parameter in type_.parameters]
+    values = [
+        int.from_bytes(ctypes.string_at(arguments + place, size), "little")
+        for place, size in zip(slots(sizes), sizes, strict=False)
+    ]
+    function = _LIBC[callee]
+    function.argtypes = [ctypes.c_uint64 if size == 8 else ctypes.c_uint32 for size in sizes]
+    function.restype = ctypes.c_uint64
+    size = layout.extent(type_.result).alloc
+    ctypes.memmove(result, int(function(*values)).to_bytes(8, "little"), size)
 
 
 def _allocate(callee: str, arguments: int, result: int) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -40,6 +41,18 @@ class InputBlock:
 
 
 @dataclass(slots=True)
+class Meter:
+    """What all runs of a pair may take together: instructions, and as a safety net the clock."""
+
+    left: int
+    deadline: float
+
+    @property
+    def is_empty(self) -> bool:
+        return self.left <= 0 or time.monotonic() > self.deadline
+
+
+@dataclass(slots=True)
 class Input:
     """Arguments, memory and answers.
 
@@ -53,6 +66,7 @@ class Input:
     links        pointers that were invented in what calls wrote: (call's name, offset) -> target
     answers      results of unknown calls that are not left to the seed: (callee, number) -> value
     stop_at      the number of an unknown call that does not return, if it may not; None: all return
+    meter        bounds the runs on this input together with those on others
     """
 
     arguments: tuple[Concrete, ...] = ()
@@ -66,6 +80,7 @@ class Input:
     answers: dict[tuple[str, int], Concrete] = field(default_factory=dict)
     stop_at: int | None = None
     inventions: int = 0
+    meter: Meter | None = field(default=None, compare=False)
 
     def limit(self, call: str, masks: tuple[int, ...]) -> tuple[int, ...]:
         """What a call may do when its site says `masks`: what all sites of it in all runs allow.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ir_tools.verify import ir
@@ -26,7 +26,7 @@ from ir_tools.verify.interpreter.concrete import (
     Unsupported,
     spread,
 )
-from ir_tools.verify.interpreter.given import STYLES, Input
+from ir_tools.verify.interpreter.given import STYLES, Input, Meter
 from ir_tools.verify.interpreter.interpreter import Outcome, Status, run
 from ir_tools.verify.interpreter.unknown_calls import leaf_pattern
 
@@ -42,9 +42,11 @@ def inputs(
     seed: int,
     tight: bool = True,
     with_poison: bool = False,
-    fuel: int = 20_000,
+    fuel: int | Callable[[], int] = 20_000,
+    meter: Meter | None = None,
 ) -> Iterator[Input]:
-    """Inputs of a function of the module; `fuel` bounds the runs that `tight` makes. Some arguments
+    """Inputs of a function of the module; `fuel` bounds each of the runs that
+    `tight` makes, `meter` all of them. Some arguments
     are poison if `with_poison`, which only the interpreter can run. None, if a parameter has a type
     that is not covered."""
     plan = _Plan(module, module.functions[function], with_poison)
@@ -55,9 +57,11 @@ def inputs(
     for number in range(1 << 30):
         for gentleness in range(_GENTLEST + 1):
             given = plan.input(seed * 1_000_003 + number, number, gentleness)
+            given.meter = meter
             if not tight:
                 break
-            outcome = run(module, function, given, fuel >> 2 * gentleness)
+            most = fuel if isinstance(fuel, int) else fuel()
+            outcome = run(module, function, given, most >> 2 * gentleness)
             if outcome.status is Status.UNSUPPORTED or outcome.status in _ENDED:
                 given = shrunk(given, outcome, plan.function) if number % 2 else given
                 break
@@ -151,7 +155,8 @@ class _Plan:
         full = (1 << leaf.bits) - 1
         if isinstance(limits, tuple):
             low, high = limits
-            return low + rng.randrange((high - low) & full or full + 1) & full
+            likely, size = self._integer(leaf.bits, rng, number), (high - low) & full or full + 1
+            return likely & full if (likely - low) & full < size else low + rng.randrange(size) & full
         return self._integer(leaf.bits, rng, number) & full
 
     def _integer(self, bits: int, rng: random.Random, number: int) -> int:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import time
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,8 @@ from ir_tools.verify.interpreter.storage import Block, Chooser, Memory, Pointer,
 
 _CONSTANTS, _FUNCTIONS, _SPACING = 0x50_0000_0000, 0x40_0000_0000, 1 << 20
 _MOST_FRAMES = 100
+_UNCHECKED = 2_000  # instructions between two looks at the clock
+_COPIED = 512  # bytes that cost as much as an instruction
 DENORMALS = ("denormal-fp-math", "denormal-fp-math-f32")
 _MOST_RUNS = 8  # until no more memory is invented
 
@@ -167,7 +170,9 @@ class Machine:
         self.tags = Tags()
         self.memory = Memory(module, given, chooser)
         self.memory.make_global = self._make_global
-        self.fuel = self._full = fuel
+        meter = given.meter
+        self.fuel = self._full = min(fuel, meter.left) if meter else fuel
+        self._checkpoint = self.fuel
         self.events: list[Event] = []
         self.calls_by_name = collections.Counter[str]()
         self.effects = 0  # events that are not pure
@@ -189,6 +194,8 @@ class Machine:
             status, reason = Status.UNSUPPORTED, str(error)
         except Ended as error:
             status, reason = error.status, str(error)
+        if self.given.meter is not None:
+            self.given.meter.left -= self._full - self.fuel
         if status is Status.RETURNED:
             self._forget(name)
         ended = status in (Status.RETURNED, Status.EXITED, Status.TRAPPED)
@@ -308,11 +315,20 @@ class Machine:
                 for index, value in zip(edge.destinations, values, strict=True):
                     registers[index] = value
             self.fuel -= block.cost
-            if self.fuel < 0:
-                raise Ended(Status.OUT_OF_FUEL, f"more than {self._full} instructions")
+            if self.fuel < self._checkpoint:
+                self._check()
             for step in block.steps:
                 step(registers)
             edge = block.leave(registers)
+
+    def _check(self) -> None:
+        """Is there fuel and time to go on until the next checkpoint?"""
+        meter = self.given.meter
+        if self.fuel < 0:
+            raise Ended(Status.OUT_OF_FUEL, f"more than {self._full} instructions")
+        if meter is not None and time.monotonic() > meter.deadline:
+            raise Ended(Status.OUT_OF_FUEL, "the time is up")
+        self._checkpoint = max(self.fuel - _UNCHECKED, 0)
 
     # globals ------------------------------------------------------------------------------------
 
@@ -416,7 +432,7 @@ class Machine:
     def _image(self, block: Block) -> Image:
         known = self._images.get(block.name)
         if known is None or known[0] != block.version:
-            self.fuel -= block.size // 8
+            self.fuel -= block.size // _COPIED
             known = self._images[block.name] = block.version, image(block)
         return known[1]
 

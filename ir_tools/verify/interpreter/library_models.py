@@ -133,9 +133,14 @@ _BY_NAME: dict[str, tuple[Meaning, str]] = {
 }
 
 
+def is_modelled(function: ir.Function) -> bool:
+    known = _BY_NAME.get(function.name)
+    is_builtin = "nobuiltin" not in function.attributes
+    return is_builtin and known is not None and str(function.type) == known[1]
+
+
 def meaning(function: ir.Function, call: ir.Call) -> Meaning | None:
     """What a declared function does, if it is one of these, with their type."""
-    if "nobuiltin" in call.attributes or "nobuiltin" in function.attributes:
+    if "nobuiltin" in call.attributes or not is_modelled(function):
         return None
-    known = _BY_NAME.get(function.name)
-    return known[0] if known and str(function.type) == known[1] else None
+    return _BY_NAME[function.name][0]

@@ -262,7 +262,7 @@ def judge(
 def breaks_types(source: Side, given: Input, fuel: int, inline: bool = False) -> bool:
     """Is the source undefined there by the types of its accesses alone? Asked only where the target
     differs: it takes a run of its own, and it matters to nothing else."""
-    return run(*source, given, fuel, inline=inline, typed=True).status is Status.UB
+    return run(*source, given, fuel, inline=inline, typed=True).status in _INCONCLUSIVE
 
 
 def _allowed(source: Side, given: Input, fuel: int, inline: bool, target: Outcome) -> bool:

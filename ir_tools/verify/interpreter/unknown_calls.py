@@ -25,8 +25,9 @@ from ir_tools.verify.interpreter.operations import map_lanes
 from ir_tools.verify.interpreter.storage import NULL, Block, Pointer
 
 _MAY_BE_NULL = frozenset(("fflush", "fwrite", "perror"))
-_FUEL = 40  # of a call, for each block that it sees
+_FUEL = 20  # of a call, for each block that it sees
 _MOST_WRITTEN = 64  # bytes that a call writes through a pointer argument
+_MOST_FILLED = 1 << 14  # of a variable of the caller's: else what was never set is read soon
 
 
 class Unknown:
@@ -153,7 +154,7 @@ class Unknown:
     def _stop(self, machine: Machine, number: int) -> None:
         if "noreturn" in self.attributes:
             raise Ended(Status.EXITED, f"{self.name} does not return")
-        may_stop = not {"nounwind", "willreturn"} <= set(self.attributes)
+        may_stop = "willreturn" not in self.attributes  # what throws is not covered
         if may_stop and not self.is_pure and machine.given.stop_at == number and not self.prints:
             raise Ended(Status.EXITED, f"{self.name} did not return")
 
@@ -180,14 +181,16 @@ class Unknown:
                     self._scribble_word(machine, key, block)
 
     def _scribble(self, machine: Machine, key: str, block: Block, offset: int) -> None:
-        """Through an argument: all of what is near, a word, or nothing."""
+        """Through an argument: all of what is near, a word, or nothing; all of a variable."""
         rng = machine.given.random(key)
         fate, room = rng.random(), block.size - offset
         if (fate < 0.2 and not block.local) or offset < 0 or room <= 0:
             return
         size = min(room, _MOST_WRITTEN if fate < 0.8 else POINTER_BYTES)
-        raw = b"".join(rng.randrange(5).to_bytes(4, "little") for _ in range(-(-size // 4)))
-        self._put(machine, key, block, offset, raw[:size])
+        raw = b"".join(rng.randrange(5).to_bytes(4, "little") for _ in range(-(-size // 4)))[:size]
+        if block.local and room > size:
+            raw = (raw * (-(-room // size)))[: min(room, _MOST_FILLED)]
+        self._put(machine, key, block, offset, raw)
 
     def _scribble_word(self, machine: Machine, key: str, block: Block) -> None:
         rng = machine.given.random(key, block.name)
@@ -203,10 +206,10 @@ class Unknown:
         block.version += 1
         end = offset + len(raw)
         block.data[offset:end], block.state[offset:end] = raw, bytes(len(raw))
-        for at in range(offset, end - POINTER_BYTES + 1):
-            if not (block.address + at) % POINTER_BYTES:
-                word = raw[at - offset : at - offset + POINTER_BYTES]
-                block.origins[at] = (key, at - offset, word)
+        first = offset + -(block.address + offset) % POINTER_BYTES
+        for at in range(first, end - POINTER_BYTES + 1, POINTER_BYTES):
+            word = raw[at - offset : at - offset + POINTER_BYTES]
+            block.origins[at] = (key, at - offset, word)
 
     # the answer ---------------------------------------------------------------------------------
 
