@@ -325,8 +325,8 @@ class Instruction:
     metadata   promises: `range` (pairs, unsigned), `nonnull`, `noundef`, `align`,
                `dereferenceable`, `dereferenceable_or_null`, `noalias.addrspace`, `nofpclass`
     tbaa       of a load or store: numbers for the base type, the offset, the access type, and for
-               what the access type is a kind of, up to the root; empty where there is no tag. Of one module, so that
-               equality does not look at it
+               what the access type is a kind of, up to the root; empty where there is no tag. They
+               mean something within one module, and equality does not look at them
     """
 
     opcode: str

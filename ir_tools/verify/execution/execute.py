@@ -48,6 +48,7 @@ _JUDGE = "execution"
 _FUEL = 20_000  # instructions of a run in the interpreter
 _MOST_FUEL = 250_000  # where most inputs take more
 _PATIENCE = 3  # inputs, until that is asked
+_STRANGE = 16  # runs of the source's machine code that the interpreter does not agree with
 _TOTAL = 4_000_000  # instructions of all runs of a pair in the interpreter
 _HANG_S = 0.5  # CPU time that machine code may take for what took the interpreter its fuel
 _HOPELESS = 24  # inputs that all end for want of an instruction
@@ -202,7 +203,11 @@ class _Execution:
     def _compared(self, judgements: list[Judgement]) -> Verdict:
         count = 0
         cases = [Case(judgement.source.given, judgement.source) for judgement in judgements]
+        strange = 0
         for judgement, (ours, theirs) in zip(judgements, self._findings(cases), strict=False):
+            strange += isinstance(ours, str)
+            if strange > _STRANGE:
+                break
             if ours is None and isinstance(theirs, str):
                 given = judgement.source.given
                 if breaks_types((self._pair[0].reading, self._pair[0].name), given, _MOST_FUEL):

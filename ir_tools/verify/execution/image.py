@@ -27,6 +27,7 @@ from ir_tools.verify.interpreter.concrete import (
 
 Resolve = Callable[[Address], "int | None"]
 _FILL = 0xA5
+_CARE = bytes(0xFF if state == PLAIN else 0 for state in range(256))  # masks, by state
 
 
 def encode(value: Concrete, type_: ir.Type, layout: ir.Layout) -> Image:
@@ -106,12 +107,10 @@ def write(image: Image, at: int, resolve: Resolve) -> None:
 def machine_bytes(image: Image, resolve: Resolve) -> bytes:
     if not any(image.state):
         return image.data
-    data = bytearray(image.data)
-    for index, state in enumerate(image.state):
-        if state == SPECIAL:
-            data[index] = _special(image, index, resolve)[0]
-        elif state != PLAIN:
-            data[index] = _FILL
+    care, fill = _number(image.state.translate(_CARE)), _number(bytes([_FILL]) * image.size)
+    data = bytearray((_number(image.data) & care | fill & ~care).to_bytes(image.size, "little"))
+    for index in _specials(image):
+        data[index] = _special(image, index, resolve)[0]
     return bytes(data)
 
 
@@ -119,16 +118,24 @@ def mismatch(image: Image, found: bytes, resolve: Resolve) -> int | None:
     """The first byte at which memory is not as the image wants it."""
     if found == image.data and SPECIAL not in image.state:
         return None
-    for index, (byte, state) in enumerate(zip(found, image.state, strict=True)):
-        if state == PLAIN:
-            value, mask = image.data[index], 0
-        elif state == SPECIAL:
-            value, mask = _special(image, index, resolve)
-        else:
-            continue
-        if (byte ^ value) & ~mask:
-            return index
-    return None
+    assert len(found) == image.size
+    wrong = (_number(found) ^ _number(image.data)) & _number(image.state.translate(_CARE))
+    differing = [((wrong & -wrong).bit_length() - 1) // 8] if wrong else []
+    for index in _specials(image):
+        value, mask = _special(image, index, resolve)
+        if (found[index] ^ value) & ~mask:
+            differing.append(index)
+            break
+    return min(differing, default=None)
+
+
+def _number(data: bytes) -> int:
+    """Bytes as one number: the quick way to combine many."""
+    return int.from_bytes(data, "little")
+
+
+def _specials(image: Image) -> list[int]:
+    return sorted(k for k in image.special if image.state[k] == SPECIAL)
 
 
 def _special(image: Image, index: int, resolve: Resolve) -> tuple[int, int]:

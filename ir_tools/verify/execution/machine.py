@@ -39,6 +39,7 @@ from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.interpreter import Outcome, Status
 
 _SPACING = 1 << 22
+_CALL_S = 0.004  # CPU time that answering a call may take, which compares memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Machine:
         size = 0 if isinstance(result, ir.VoidType) else layout.extent(result).alloc
         self._result = ctypes.create_string_buffer(size + SLOT_ALIGN)
         self._replay: Replay | None = None
+        self._seconds = hang_s
         self._trouble: Exception | None = None
 
     def differs(self, case: Case, paint: int) -> str | None:
@@ -86,6 +88,7 @@ class Machine:
             case.given, case.expected, addresses, self._reading.layout, self._models
         )
         self._trouble = None
+        self._seconds = self._hang_s + _CALL_S * len(case.expected.calls)
         try:
             self._prepare(case, addresses)
             self._enter(paint)
@@ -147,7 +150,7 @@ class Machine:
     def _prepare(self, case: Case, addresses: Addresses) -> None:
         self._pointees.clear()
         for event in case.expected.calls:
-            if event.callee not in {**self._stub_of, **dict.fromkeys(self._pointees.values())}:
+            if event.callee not in self._stub_of and event.callee not in self._pointees.values():
                 self._make_callable(event, addresses)
         for name, block in case.given.blocks.items():
             address = addresses.base(name)
@@ -193,7 +196,7 @@ class Machine:
     def _enter(self, paint: int) -> None:
         ctypes.memset(self._result, paint, len(self._result))
         _libm().fesetenv(ctypes.c_void_p(-1))
-        signal.setitimer(signal.ITIMER_PROF, self._hang_s)  # SIGPROF ends the process
+        signal.setitimer(signal.ITIMER_PROF, self._seconds)  # SIGPROF ends the process
         self._code.paint(paint)
         self._code.enter(ctypes.addressof(self._arguments), ctypes.addressof(self._result))
         signal.setitimer(signal.ITIMER_PROF, 0)

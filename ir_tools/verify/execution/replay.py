@@ -83,7 +83,7 @@ class Replay:
         self._pure = [event for event in calls if event.is_pure]
         self._outputs = [event for event in calls if event.is_output]
         self._code_blocks = code_blocks(expected)
-        self._next = 0
+        self._next = self._next_pure = 0
         self._named = {event.callee for event in calls}
 
     def call(self, callee: str, arguments: int, result: int) -> bool:
@@ -125,9 +125,14 @@ class Replay:
     # before the call ----------------------------------------------------------------------------
 
     def _pure_event(self, callee: str, arguments: int) -> Event | None:
-        """A pure event of that callee with these arguments, preferably a coming one."""
-        same = [e for e in self._pure if e.callee == callee and self._fits(e, arguments)]
-        return same[0] if same else None
+        """A pure event of that callee with these arguments, preferably the coming one."""
+        for step in range(len(self._pure)):
+            index = (self._next_pure + step) % len(self._pure)
+            event = self._pure[index]
+            if event.callee == callee and self._fits(event, arguments):
+                self._next_pure = index + 1
+                return event
+        return None
 
     def _fits(self, event: Event, arguments: int) -> bool:
         try:

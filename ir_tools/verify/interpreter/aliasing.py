@@ -32,7 +32,7 @@ class Tags:
             seen = self._seen.setdefault((pointer.block.name, offset), {})
             for other, wrote in seen.items():
                 if (writes or wrote) and not may_alias(tag, other):
-                    raise Undefined(f"accesses of two types to {Pointer(pointer.block, offset).plain()}")
+                    raise Undefined(f"accesses of two types to {pointer.plain()}")
             seen[tag] = writes or seen.get(tag, False)
 
 
@@ -45,7 +45,9 @@ def may_alias(one: Tag, other: Tag) -> bool:
     return is_kind and (base == access or its_base == its_access)
 
 
-def noted(step: Callable[[list[Any]], None], source: int, size: int, access: ir.Instruction) -> Any:
+def noted(
+    step: Callable[[list[Any]], None], source: int, size: int, access: ir.Instruction
+) -> Callable[[list[Any]], None]:
     """A step that is a load or store, with a check of its type before it."""
     tag, writes = access.tbaa, access.opcode == "store"
 

@@ -31,11 +31,24 @@ def _call(builder: Builder, instruction: ir.Instruction, destination: int) -> St
     function = builder.module.functions.get(name)
     if function is not None and not function.blocks:
         known = allocation.meaning(function, instruction.call) or library_models.meaning(
-            function, instruction.call
+            function, instruction.call, _tests(builder.function, instruction.name)
         )
         if known is not None:
             return _known(builder, instruction, destination, known)
     return _other_call(builder, instruction, destination)
+
+
+def _tests(function: ir.Function, name: str) -> frozenset[str]:
+    """The predicates by which a value is compared with zero; "" for any other use."""
+    return frozenset(
+        user.predicate if user.opcode == "icmp" and _is_zero(user.operands[1]) else ""
+        for user in function.instructions()
+        if any(isinstance(value, ir.Local) and value.name == name for value in user.operands)
+    )
+
+
+def _is_zero(value: ir.Value) -> bool:
+    return value == ir.Zero(value.type) or (isinstance(value, ir.ConstantInt) and not value.value)
 
 
 def _known(

@@ -156,7 +156,9 @@ class _Plan:
         if isinstance(limits, tuple):
             low, high = limits
             likely, size = self._integer(leaf.bits, rng, number), (high - low) & full or full + 1
-            return likely & full if (likely - low) & full < size else low + rng.randrange(size) & full
+            return (
+                likely & full if (likely - low) & full < size else low + rng.randrange(size) & full
+            )
         return self._integer(leaf.bits, rng, number) & full
 
     def _integer(self, bits: int, rng: random.Random, number: int) -> int:

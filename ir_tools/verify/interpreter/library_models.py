@@ -1,8 +1,9 @@
 """Exact models of library functions on memory that LLVM folds, expands and merges.
 
 strlen, memcmp, bcmp, strcmp, strncmp, strchr, memchr, memcpy, memmove, memset and abs. They read
-what they need and no more; of a comparison that differs only the sign is known, the rest is a
-choice. Other functions that LLVM knows are in `libraries`, without a model.
+what they need and no more; of a comparison that differs only the sign is known, and for `bcmp` not
+even that: the rest is a choice, unless nobody looks at it. Other functions that LLVM knows are in
+`libraries`, without a model.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ir_tools.verify.interpreter.storage import NULL, Pointer
 
 Meaning = Callable[[Any, list[Any]], Any]
 _FULL = (1 << 32) - 1
+_EQUALITY = frozenset({"eq", "ne"})
+_CLOSED = _EQUALITY | {"slt", "sgt", "sle", "sge"}, _EQUALITY  # tests of signs, of bcmp's
 
 
 def _byte(machine: Any, pointer: Any, index: int) -> int:
@@ -44,11 +47,20 @@ def _strlen(machine: Any, arguments: list[Any]) -> int:
     return length
 
 
-def _compared(machine: Any, difference: int) -> int:
-    if not difference:
-        return 0
-    machine.memory.choose("comparison", 1 << 64)
-    return 1 if difference > 0 else _FULL
+def _sign(difference: int) -> int:
+    return 0 if not difference else 1 if difference > 0 else _FULL
+
+
+def _open(compare: Meaning) -> Meaning:
+    """Only the sign of a difference is known; the rest is a choice."""
+
+    def compared(machine: Any, arguments: list[Any]) -> Any:
+        value = compare(machine, arguments)
+        if value:
+            machine.memory.choose("comparison", 1 << 64)
+        return value
+
+    return compared
 
 
 def _memcmp(machine: Any, arguments: list[Any]) -> int:
@@ -56,7 +68,7 @@ def _memcmp(machine: Any, arguments: list[Any]) -> int:
     for index in range(size):
         difference = _byte(machine, one, index) - _byte(machine, other, index)
         if difference:
-            return _compared(machine, difference)
+            return _sign(difference)
     return 0
 
 
@@ -67,7 +79,7 @@ def _strncmp(machine: Any, arguments: list[Any]) -> int:
     while index < size:
         a, b = _byte(machine, one, index), _byte(machine, other, index)
         if a != b:
-            return _compared(machine, a - b)
+            return _sign(a - b)
         if not a:
             return 0
         index += 1
@@ -139,8 +151,12 @@ def is_modelled(function: ir.Function) -> bool:
     return is_builtin and known is not None and str(function.type) == known[1]
 
 
-def meaning(function: ir.Function, call: ir.Call) -> Meaning | None:
-    """What a declared function does, if it is one of these, with their type."""
+def meaning(function: ir.Function, call: ir.Call, tests: frozenset[str]) -> Meaning | None:
+    """What a declared function does, if it is one of these, with their type; `tests` are the
+    predicates that compare its result with zero, "" if something else is done with it."""
     if "nobuiltin" in call.attributes or not is_modelled(function):
         return None
-    return _BY_NAME[function.name][0]
+    known = _BY_NAME[function.name][0]
+    if known not in (_memcmp, _strncmp) or tests <= _CLOSED[function.name == "bcmp"]:
+        return known
+    return _open(known)

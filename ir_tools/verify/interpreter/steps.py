@@ -125,11 +125,10 @@ class Builder:
             if maker is None:
                 raise Unsupported(f"{instruction.opcode}: {instruction}")
             destination = self.named(instruction.name) if instruction.name else self._new()
-            step = maker(self, instruction, destination)
+            step: Step = maker(self, instruction, destination)
             if self._typed and instruction.tbaa:
-                pointer = instruction.operands[-1]
-                type_ = (instruction if instruction.opcode == "load" else instruction.operands[0]).type
-                size = self.layout.extent(type_).store
+                value = instruction if instruction.opcode == "load" else instruction.operands[0]
+                size, pointer = self.layout.extent(value.type).store, instruction.operands[-1]
                 return aliasing.noted(step, self.slot(pointer), size, instruction)
             return step
         except Unsupported as error:

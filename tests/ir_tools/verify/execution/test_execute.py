@@ -231,3 +231,52 @@ def test_hundreds_of_inputs_take_less_than_a_second_or_two() -> None:
     started = time.process_time()
     assert verdict(*parts(3)[0], runs=300).inputs > 200
     assert time.process_time() - started < 2
+
+
+LIBRARY = """
+declare i32 @strcmp(ptr, ptr)
+declare i64 @strlen(ptr)
+declare i32 @g(i32)
+declare void @returns(ptr) willreturn memory(readwrite)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "other"),
+    [
+        # Only whether they are equal matters: strcmp's number is open, and nobody looks at it.
+        ("%c = call i32 @strcmp(ptr %p, ptr %p) %r = icmp eq i32 %c, 0 ret i1 %r", "ret i1 true"),
+        # Machine code makes the call itself, between calls of a function that is not known.
+        (
+            "%a = call i32 @g(i32 1) %n = call i64 @strlen(ptr %p) %b = call i32 @g(i32 2)"
+            " %r = icmp ult i64 %n, 3 ret i1 %r",
+            "%a = call i32 @g(i32 1) %b = call i32 @g(i32 2) ret i1 false",
+        ),
+    ],
+)
+def test_a_library_function_is_the_c_librarys(body: str, other: str) -> None:
+    first = f"{LIBRARY}define i1 @f(ptr %p) {{ {body} }}".encode()
+    second = f"{LIBRARY}define i1 @f(ptr %p) {{ {other} }}".encode()
+    assert execute((first, "f"), (first, "f"), RUNS, 1, 20.0).kind is Kind.TESTED
+    expected = Kind.TESTED if "strcmp" in body else Kind.REFUTED
+    assert execute((first, "f"), (second, "f"), RUNS, 1, 20.0).kind is expected
+
+
+def test_a_callee_that_is_willreturn_returns() -> None:
+    """So that a store after it may move before it, if the callee does not see the memory."""
+    text = LIBRARY.replace("memory(readwrite)", "memory(inaccessiblemem: readwrite)")
+    call, store = "call void @returns(ptr null)", "store i32 1, ptr %p"
+    first = f"{text}define void @f(ptr %p) {{ {call} {store} ret void }}".encode()
+    second = f"{text}define void @f(ptr %p) {{ {store} {call} ret void }}".encode()
+    assert execute((first, "f"), (second, "f"), RUNS, 1, 20.0).kind is Kind.TESTED
+
+
+def test_a_pair_whose_every_run_is_long_takes_no_longer_than_its_time() -> None:
+    body = (
+        "br label %l l: %i = phi i64 [ 0, %0 ], [ %n, %l ] %n = add i64 %i, 1"
+        " %c = icmp eq i64 %n, -1 br i1 %c, label %e, label %l e: ret void"
+    )
+    text = f"define void @f() {{ {body} }}".encode()
+    start = time.monotonic()
+    assert execute((text, "f"), (text, "f"), 1000, 1, 1.0).kind is Kind.UNKNOWN
+    assert time.monotonic() - start < 3
