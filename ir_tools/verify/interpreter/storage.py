@@ -30,6 +30,7 @@ from ir_tools.verify.interpreter.given import POINTER_BYTES, Input
 Chooser = Callable[[str, int], int]
 _ADDRESS_MASK = (1 << 64) - 1
 _STACK = 0x7000_0000_0000
+_WRITTEN = ("", 0, b"")  # an origin that no word has: nothing is invented there
 
 
 class Block:
@@ -280,8 +281,10 @@ class Memory:
 
     def _invent(self, block: Block, offset: int, raw: bytes) -> Pointer | None:
         """The pointer in memory whose contents nobody has written since the call began."""
-        if offset in block.origins and block.origins[offset][2] == raw:
-            name, at, _ = block.origins[offset]
+        if offset in block.origins:
+            name, at, word = block.origins[offset]
+            if word != raw:
+                return None
         elif block.initial and block.initial[offset : offset + POINTER_BYTES] == raw:
             name, at = block.name, offset
         else:
@@ -302,6 +305,8 @@ class Memory:
         if isinstance(value, int):
             block.data[offset:end] = value.to_bytes(size, "little")
             block.state[offset:end] = zeros(size)
+            if not value:
+                self._settle(block, offset, size)
         elif value is POISON:
             block.state[offset:end] = bytes([POISONED]) * size
         else:
@@ -320,6 +325,13 @@ class Memory:
             for k in range(POINTER_BYTES):
                 block.special[offset + k] = (pointer, k)
 
+    @staticmethod
+    def _settle(block: Block, offset: int, size: int) -> None:
+        """Zeros were written: they are a null pointer, even where they had been zeros before."""
+        if block.initial or block.origins:
+            reached = range(max(offset - POINTER_BYTES + 1, 0), offset + size)
+            block.origins.update(dict.fromkeys(reached, _WRITTEN))
+
     def copy(self, to: Block, at: int, from_: Block, start: int, size: int) -> None:
         """Bytes with all that they are; the ranges may overlap."""
         end = start + size
@@ -327,6 +339,7 @@ class Memory:
         origins = self._origins(from_, start, end)
         to.data[at : at + size] = from_.data[start:end]
         to.state[at : at + size] = from_.state[start:end]
+        self._settle(to, at, size)
         to.special.update({k - start + at: what for k, what in special.items()})
         to.origins.update({k - start + at: what for k, what in origins.items()})
 
@@ -342,6 +355,8 @@ class Memory:
         if isinstance(byte, int):
             block.data[offset : offset + size] = bytes([byte]) * size
             block.state[offset : offset + size] = bytes(size)
+            if not byte:
+                self._settle(block, offset, size)
         else:
             for k in range(size):
                 self.store_integer(block, offset + k, 1, byte)

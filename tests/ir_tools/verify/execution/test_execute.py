@@ -280,3 +280,19 @@ def test_a_pair_whose_every_run_is_long_takes_no_longer_than_its_time() -> None:
     start = time.monotonic()
     assert execute((text, "f"), (text, "f"), 1000, 1, 1.0).kind is Kind.UNKNOWN
     assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "store ptr null, ptr %p",
+        "store i64 0, ptr %p",
+        "call void @llvm.memset.p0.i64(ptr %p, i8 0, i64 8, i1 false)",
+    ],
+)
+def test_a_null_pointer_stays_one_where_memory_was_zero(store: str) -> None:
+    head = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\ndeclare void @g(ptr)\n"
+    body = f"call void @g(ptr %p) %o = load ptr, ptr %p {store}"
+    first = f"{head}define ptr @f(ptr %p) {{ {body} %q = load ptr, ptr %p ret ptr %q }}".encode()
+    second = f"{head}define ptr @f(ptr %p) {{ {body} ret ptr null }}".encode()
+    assert execute((first, "f"), (second, "f"), 200, 1, 20.0).kind is Kind.TESTED
