@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Sequence
 
 from envs.cache import code_identity
@@ -19,6 +20,8 @@ from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 
 _RUNGS = ("identity", "smt", "execution")
 _FOLDERS = ("ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
+# What another run, on another day, might not say again: limits of time, deaths, the solver's own.
+_DOUBTFUL = re.compile(r"out of (time|budget)|time is up|z3|(crash|hang|oom|killed):")
 _SETTLED = (Kind.PROVED, Kind.REFUTED)
 
 
@@ -43,7 +46,8 @@ def verify(
                 before = verdicts.get(index)
                 verdicts[index] = stronger(before, said) if before else said
     for index in new:
-        evaluator.cache.put_artefact(keys[index], verdicts[index].to_json().encode())
+        if not _DOUBTFUL.search(verdicts[index].reason):
+            evaluator.cache.put_artefact(keys[index], verdicts[index].to_json().encode())
     return [verdicts[index] for index in range(len(pairs))]
 
 

@@ -13,7 +13,7 @@ from tests.conftest import RunModule
 
 SAME = """
 define i32 @src(i32 %x) {
-  %y = mul i32 %x, 2
+  %y = add i32 %x, %x
   ret i32 %y
 }
 define i32 @tgt(i32 %x) {

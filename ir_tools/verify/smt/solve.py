@@ -128,13 +128,32 @@ def counterparts(source: Choices, target: Choices) -> list[Witness]:
     Counted from the end, since later uses of what is undef replace earlier ones, or from the start.
     What the source makes more of is zero, or, of an input that is undef, what it was chosen before.
     """
-    return [_paired(source.made[::-1], target.made[::-1]), _paired(source.made, target.made)]
+    return [
+        _paired(source.made[::-1], target.made[::-1]),
+        _paired(source.made, target.made),
+        _spread(source.made, target.made),
+    ]
+
+
+def _spread(source: Sequence[z3.ExprRef], target: Sequence[z3.ExprRef]) -> Witness:
+    """Where `x + x` became `x << 1`: neighbours of the source share one choice of the target."""
+    theirs, ours = _by_kind(target), _by_kind(source)
+    witness: Witness = []
+    for what, made in ours.items():
+        same = theirs.get(what) or [z3.BitVecVal(0, what[1])]
+        witness += [(each, same[i * len(same) // len(made)]) for i, each in enumerate(made)]
+    return witness
+
+
+def _by_kind(made: Sequence[z3.ExprRef]) -> dict[tuple[str, int], list[z3.ExprRef]]:
+    found: dict[tuple[str, int], list[z3.ExprRef]] = defaultdict(list)
+    for each in made:
+        found[kind(each), each.size()].append(each)
+    return found
 
 
 def _paired(source: Sequence[z3.ExprRef], target: Sequence[z3.ExprRef]) -> Witness:
-    theirs: dict[tuple[str, int], list[z3.ExprRef]] = defaultdict(list)
-    for each in target:
-        theirs[kind(each), each.size()].append(each)
+    theirs = _by_kind(target)
     last: dict[str, z3.ExprRef] = {}
     witness: Witness = []
     for each in source:
