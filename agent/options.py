@@ -98,7 +98,13 @@ def add_report(parser: ArgumentParser) -> None:
 def add_verify(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("source", type=Path, metavar="SRC", help=".ll or .bc file, - for stdin")
-    add("target", nargs="?", type=Path, metavar="TGT", help="default: @src and @tgt are in SRC")
+    add(
+        "target",
+        nargs="?",
+        type=Path,
+        metavar="TGT",
+        help="default: SRC has @src and @tgt, or @src1 and @tgt1 …",
+    )
     add("--function", metavar="F", help="this one of both files (default: all that both define)")
     add("--src-fn", metavar="F", help="of the source")
     add("--tgt-fn", metavar="F", help="of the target")

@@ -77,7 +77,7 @@ def _pairs(wishes: Wishes, evaluator: Evaluator) -> list[tuple[Side, Side]]:
     if wishes.source_function and wishes.target_function:
         names = [(wishes.source_function, wishes.target_function)]
     elif wishes.target is None:
-        names = [("src", "tgt")]
+        names = twins(_defined(source, evaluator)) or [("src", "tgt")]
     else:
         there = _defined(target, evaluator)
         names = [(name, name) for name in _defined(source, evaluator) if name in there]
@@ -88,6 +88,12 @@ def _pairs(wishes: Wishes, evaluator: Evaluator) -> list[tuple[Side, Side]]:
             )
     _check(names, source, target, evaluator)
     return [(Side(source.data, first), Side(target.data, second)) for first, second in names]
+
+
+def twins(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The functions `src…` with their `tgt…`, as files of test cases name them."""
+    pairs = [(name, f"tgt{name[3:]}") for name in names if name.startswith("src")]
+    return [pair for pair in pairs if pair[1] in names]
 
 
 def _check(
