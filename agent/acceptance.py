@@ -28,6 +28,16 @@ Tried = Mapping[str, list[tuple[str, float | None]]]  # by function: pipelines a
 
 
 @dataclass(frozen=True, slots=True)
+class Refutation:
+    """A pipeline that changes what a function means, and how one can see it."""
+
+    function: str
+    pipeline: str
+    law: str
+    counterexample: str
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """A plan without refused pipelines, and what the judges said, by (function, pipeline)."""
 
@@ -37,6 +47,14 @@ class Accepted:
     def of(self, function: str) -> Verdict | None:
         """The verdict of what the plan does to a function; None for -Oz's own body."""
         return self.verdicts.get((function, _own(self.plan).get(function, "")))
+
+    def refutations(self) -> tuple[Refutation, ...]:
+        """What was shown to be wrong: bugs of LLVM's, or of a judge."""
+        return tuple(
+            Refutation(function, pipeline, verdict.reason, verdict.counterexample)
+            for (function, pipeline), verdict in self.verdicts.items()
+            if verdict.kind is Kind.REFUTED
+        )
 
     def refused(self) -> dict[str, int]:
         """How many pipelines are not in the plan because of their verdict, by kind."""

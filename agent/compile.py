@@ -93,6 +93,7 @@ def _summary(outcome: Outcome) -> dict[str, object]:
     return {
         "candidates": outcome.candidates,
         "refused": dict(outcome.refused),
+        "refutations": [dataclasses.asdict(each) for each in outcome.refutations],
         "failures": {str(status): count for status, count in outcome.failures.items()},
         "warnings": list(outcome.warnings),
         "functions": [

@@ -77,6 +77,7 @@ def report(outcome: Outcome, settings: Settings) -> dict[str, object]:
         "baseline": _sizes(outcome, baseline=True),
         "ours": _sizes(outcome, baseline=False),
         "refused": dict(outcome.refused),
+        "refutations": [dataclasses.asdict(each) for each in outcome.refutations],
         "failures": {str(status): count for status, count in outcome.failures.items()},
         "warnings": list(outcome.warnings),
         "functions": [dataclasses.asdict(choice) for choice in outcome.choices],

@@ -25,7 +25,7 @@ from ir_tools.target import TargetOptions
 from ir_tools.verify.verdict import Accept
 
 if TYPE_CHECKING:
-    from agent.acceptance import Accepted
+    from agent.acceptance import Accepted, Refutation
     from agent.policy import Policy, Proposals
 
 _LENDER_FROM = 5  # smaller budgets take the lender's sizes to be the baseline's
@@ -87,6 +87,7 @@ class Outcome:
     evaluation: Evaluation
     choices: tuple[Choice, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)  # pipelines, by their verdict
+    refutations: tuple[Refutation, ...] = ()
     candidates: int = 0
     failures: Mapping[Status, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -164,6 +165,7 @@ class Search:
         outcome = dataclasses.replace(
             outcome,
             refused=accepted.refused(),
+            refutations=accepted.refutations(),
             candidates=self.candidates,
             failures=dict(self.failures),
         )

@@ -263,6 +263,8 @@ class Unknown:
         if rng.random() < 0.3 and not must:
             return Pointer(None, 0)
         given = machine.given
+        if "noalias" in self.result:  # nobody else may get at it, and our callees would
+            machine.memory.choose("noalias result", 1 << 64)
         if key not in given.blocks:
             needed = self.result.get("dereferenceable", 0)
             align = self.result.get("align", 16)
