@@ -82,7 +82,7 @@ class Evaluator:
         Raises OzoneError; functions that cannot be taken out of their module are left out.
         """
         arguments = (job.plan, job.target, names)
-        found: list[Change] = self._one(Request("changes", job.source, arguments))
+        found: list[Change] = self._one(Request("changes", job.source, arguments, compilations=0))
         return found
 
     def evaluate(self, jobs: Sequence[Job]) -> list[Evaluation]:
