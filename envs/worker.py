@@ -152,17 +152,18 @@ class Worker:
         measured: list[tuple[Evaluation, str | None]] = []
         for done, plan in enumerate(each):
             self._compile(done)
-            evaluation = self._evaluate(digest, plan, options, own_sections)
+            keep = len(each) == 1 and not own_sections  # of many, one is seldom asked for again
+            evaluation = self._evaluate(digest, plan, options, own_sections, keep)
             measured.append((evaluation, self._blamed))
         return measured
 
     def _evaluate(
-        self, digest: str, plan: Plan, options: TargetOptions, own_sections: bool
+        self, digest: str, plan: Plan, options: TargetOptions, own_sections: bool, keep: bool
     ) -> Evaluation:
         """The measurements of one compilation; what LLVM reports as errors are statuses."""
         started = time.perf_counter()
         try:
-            artefact = None if own_sections else Artefact.BITCODE
+            artefact = Artefact.BITCODE if keep else None
             made = self._build(digest, plan, options, own_sections, artefact)
             evaluation = made[0]
             if artefact:
