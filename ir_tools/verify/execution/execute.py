@@ -47,6 +47,7 @@ ENOUGH = 8
 _JUDGE = "execution"
 _FUEL = 20_000  # instructions of a run in the interpreter
 _MOST_FUEL = 250_000  # where most inputs take more
+_TRIES = 4  # times as many inputs where few count
 _PATIENCE = 3  # inputs, until that is asked
 _STRANGE = 16  # runs of the source's machine code that the interpreter does not agree with
 _TOTAL = 4_000_000  # instructions of all runs of a pair in the interpreter
@@ -166,14 +167,17 @@ class _Execution:
         source, target = ((side.reading, side.name) for side in self._pair)
         now = time.monotonic()
         meter = Meter(_TOTAL, now + (self._deadline - now) / 2)
-        hope = _HOPELESS
-        for number, given in enumerate(itertools.islice(self._inputs(meter), self._runs)):
+        hope, counted = _HOPELESS, 0
+        tries = self._runs * _TRIES
+        for number, given in enumerate(itertools.islice(self._inputs(meter), tries)):
+            if number >= self._runs and counted >= 2 * ENOUGH:  # some cannot be compared
+                break
             judgement = judge(source, target, given, self._fuel)
             first = judgement.source
             if number >= _PATIENCE and 2 * self._out_of_fuel() > number:
                 self._fuel = _MOST_FUEL
             if judgement.law or _counts(first):
-                hope = self._runs
+                hope, counted = tries, counted + 1
                 yield judgement
             else:
                 self._reasons[_why(first)] += 1

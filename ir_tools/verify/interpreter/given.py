@@ -9,8 +9,8 @@ align, is_lazy=False)` for each block, `Address(name, offset)` for pointers to i
 results of calls, by callee and how many of its calls had an answer before.
 
 Names of blocks: `arg0` for the block of a pointer argument, `@g` for a global, `arg0[8]` for what a
-pointer in `arg0` at offset 8 was found to point to, `f#2` for what call 2 returned or wrote. Blocks
-that the function makes itself begin with `%`; they are never in an `Input`.
+pointer in `arg0` at offset 8 was found to point to, `f#2` for what call 2 returned or wrote,
+`shared` for what pointers from several places point to. Blocks that the function makes itself begin with `%`; they are never in an `Input`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ir_tools.verify.interpreter.concrete import PLAIN, SPECIAL, Address, Concre
 _BASE, _SLOT, _PAGE = 0x10_0000_0000, 1 << 20, 4096
 POINTER_BYTES = 8
 _PERIOD = 2048  # bytes
+_SHARED = "shared"
 _DEEPEST = 4  # links from an argument; beyond, pointers are null
 
 
@@ -61,7 +62,9 @@ class Input:
     seed         decides what is invented and what unknown calls answer
     style        what bytes invented memory has, a key of `STYLES`; "" varies from block to block
     constants    numbers that the code knows, for the style `constants`
-    block_bytes  size of an invented block
+    block_bytes  size of an invented block, from where pointers to it point
+    lead         bytes of it before that: an element's neighbours, a header
+    shares       do pointers from different places often lead into one block, as a stack's do?
     limits       what each call may do to memory, as far as any run of it knew: call -> masks
     links        pointers that were invented in what calls wrote: (call's name, offset) -> target
     answers      results of unknown calls that are not left to the seed: (callee, number) -> value
@@ -75,6 +78,8 @@ class Input:
     style: str = ""
     constants: tuple[int, ...] = ()
     block_bytes: int = 512
+    lead: int = 0
+    shares: bool = False
     limits: dict[str, tuple[int, ...]] = field(default_factory=dict)
     links: dict[tuple[str, int], Address] = field(default_factory=dict)
     answers: dict[tuple[str, int], Concrete] = field(default_factory=dict)
@@ -131,9 +136,12 @@ class Input:
             return Address(None, 0)
         if fate < 0.16 and name in self.blocks and "[" in name:
             return Address(name, 0)
+        offset = self.lead
+        if self.shares and fate > 0.5:
+            known, offset = _SHARED, offset + 16 * rng.randrange(4)
         if known not in self.blocks:
-            self.add(known, self.block_bytes)
-        return Address(known, 0)
+            self.add(known, self.lead + self.block_bytes)
+        return Address(known, offset)
 
     def relink(self, image: Image) -> None:
         """Writes the addresses of what the pointers in it point to, as they are now."""

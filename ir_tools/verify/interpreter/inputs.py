@@ -118,6 +118,8 @@ class _Plan:
         self.gentleness = gentleness
         size = min(self.block_bytes << 2 * gentleness, _MOST_BLOCK)
         given = Input(seed=seed, block_bytes=size, constants=tuple(self.constants))
+        given.lead = size // 2 if gentleness or rng.random() < 0.3 else 0
+        given.shares = rng.random() < (0.5 if gentleness else 0.2)
         if gentleness:
             given.style = rng.choice(("small", "zero") if gentleness == 1 else ("zero", "bytes"))
         elif number % 3 == 2:
@@ -200,8 +202,9 @@ class _Plan:
         align = _number(attributes.get("align", 0)) or (
             16 if self.gentleness else rng.choice(_ALIGNMENTS)
         )
-        given.add(f"arg{index}", max(given.block_bytes, needed, or_null), align)
-        return Address(f"arg{index}", 0)
+        lead = 0 if by_value or not self.gentleness else given.lead // 64 * 64
+        given.add(f"arg{index}", lead + max(given.block_bytes, needed, or_null), align)
+        return Address(f"arg{index}", lead)
 
 
 def _promised_bytes(parameter: ir.Parameter) -> int:

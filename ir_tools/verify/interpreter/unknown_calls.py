@@ -210,6 +210,9 @@ class Unknown:
         for at in range(first, end - POINTER_BYTES + 1, POINTER_BYTES):
             word = raw[at - offset : at - offset + POINTER_BYTES]
             block.origins[at] = (key, at - offset, word)
+            link = machine.given.links.get((key, at - offset))
+            if link is not None:
+                machine.memory.store_pointer(block, at, machine.memory.pointer(link))
 
     # the answer ---------------------------------------------------------------------------------
 
