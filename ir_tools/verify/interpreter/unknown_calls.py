@@ -24,7 +24,7 @@ from ir_tools.verify.interpreter.libraries import OUTPUT, REWRITTEN
 from ir_tools.verify.interpreter.operations import map_lanes
 from ir_tools.verify.interpreter.storage import NULL, Block, Pointer
 
-_MAY_BE_NULL = frozenset(("fflush", "fwrite", "perror"))
+_MAY_BE_NULL = frozenset(("fflush", "perror"))  # of those that print
 _FUEL = 20  # of a call, for each block that it sees
 _MOST_WRITTEN = 64  # bytes that a call writes through a pointer argument
 _MOST_FILLED = 1 << 14  # of a variable of the caller's: else what was never set is read soon
@@ -70,11 +70,7 @@ class Unknown:
         event.types, event.result = tuple(types), self.result_type
         event.named = len(self.call.type.parameters) if self.call.type.is_vararg else None
         machine.events.append(event)
-        if (
-            self.prints
-            and name not in _MAY_BE_NULL
-            and any(value == NULL for value in values[: len(self.call.type.parameters)])
-        ):
+        if self.prints and any(value == NULL for value in self._needed(name, values)):
             raise Undefined(f"{name} of a null pointer")
         if self.is_library:
             machine.memory.choose(f"library function {name}", 1 << 64)
@@ -87,6 +83,14 @@ class Unknown:
         return answer
 
     # before -------------------------------------------------------------------------------------
+
+    def _needed(self, name: str, values: list[Any]) -> list[Any]:
+        """The arguments of a function that prints that may not be null. What `fwrite` writes may,
+        where it writes nothing."""
+        if name in _MAY_BE_NULL:
+            return []
+        named = values[: len(self.call.type.parameters)]
+        return named[-1:] if name.startswith("fwrite") else named
 
     def _checked(self, machine: Machine, types: list[ir.Type], values: list[Any]) -> list[Any]:
         return [
