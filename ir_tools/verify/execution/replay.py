@@ -65,7 +65,7 @@ class Addresses:
 
 
 class Replay:
-    """The script of one run."""
+    """The script of one run. `is_guess`: an answer was not in it, and differences say nothing."""
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Replay:
         self._outputs = [event for event in calls if event.is_output]
         self._code_blocks = code_blocks(expected)
         self._next = self._next_pure = 0
+        self.is_guess = False
         self._named = {event.callee for event in calls}
 
     def call(self, callee: str, arguments: int, result: int) -> bool:
@@ -98,6 +99,10 @@ class Replay:
         pure = self._pure_event(callee, arguments)
         if pure is None and callee in OUTPUT:
             pure = self._output(callee)
+            if pure is None:  # the interpreter compares what is printed
+                self.is_guess = True
+                ctypes.c_uint32.from_address(result).value = 1
+                return True
         if pure is not None:
             self._answer(pure, result)
             return True
@@ -141,11 +146,12 @@ class Replay:
             return False
         return True
 
-    def _output(self, callee: str) -> Event:
+    def _output(self, callee: str) -> Event | None:
+        """The next event of that output function; None where the source has none left."""
         for index, event in enumerate(self._outputs):
             if event.callee == callee:
                 return self._outputs.pop(index)
-        raise Unjudged(f"another output function, {callee}")
+        return None
 
     def _check(self, event: Event, arguments: int) -> None:
         self._check_arguments(event, arguments)

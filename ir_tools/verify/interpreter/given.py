@@ -8,9 +8,10 @@ To write an input by hand, or from a model: `given.place(name, Image(data, state
 align, is_lazy=False)` for each block, `Address(name, offset)` for pointers to it, and `answers` for
 results of calls, by callee and how many of its calls had an answer before.
 
-Names of blocks: `arg0` for the block of a pointer argument, `@g` for a global, `arg0[8]` for what a
-pointer in `arg0` at offset 8 was found to point to, `f#2` for what call 2 returned or wrote,
-`shared` for what pointers from several places point to. Blocks that the function makes itself begin with `%`; they are never in an `Input`.
+Names of blocks: `arg0` for the block of a pointer argument, `@g` for a global, `arg0[8]` for what
+a pointer in `arg0` at offset 8 was found to point to, `f#2` for what call 2 returned or wrote,
+`shared` for what pointers from several places point to. Blocks that the function makes itself
+begin with `%`; they are never in an `Input`.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ from ir_tools.verify.interpreter.concrete import (
 )
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.operations import leaf_type, map_lanes
+from ir_tools.verify.interpreter.output import Printed
 from ir_tools.verify.interpreter.steps import MACHINE, RESULT, Code, compile_function, constant
 from ir_tools.verify.interpreter.storage import Block, Chooser, Memory, Pointer, image
 
@@ -75,7 +76,8 @@ class Event:
     arguments: tuple[Concrete, ...]
     memory: dict[str, Image] = field(default_factory=dict)
     is_pure: bool = False
-    is_output: bool = False  # of a library that LLVM rewrites: not compared
+    is_output: bool = False  # of a library that LLVM rewrites: what is printed is compared
+    printed: Printed | None = None
     # What replays the call on a machine: the arguments' types, how many are named if it is
     # variadic, the result's type, the blocks that the callee may read, what it wrote (block,
     # offset, bytes, key of the links in it) and its answer.

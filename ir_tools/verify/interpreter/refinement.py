@@ -32,6 +32,7 @@ from ir_tools.verify.interpreter.concrete import (
 )
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.interpreter import Event, Outcome, Status, run
+from ir_tools.verify.interpreter.output import Piece
 
 _INCONCLUSIVE = (Status.UB, Status.UNSUPPORTED, Status.OUT_OF_FUEL)
 _MOST_RUNS = 64  # of the source, to go through its choices
@@ -94,6 +95,24 @@ class _Comparison:
             self._memory(one.memory, other.memory, f"calls differ: memory at {where}")
         if len(ours) != len(theirs):
             raise _Broken(f"calls differ: {len(ours)} in the source, {len(theirs)} in the target")
+        self._output()
+
+    def _output(self) -> None:
+        """What is printed, between the same calls; where all of it is known."""
+        ours, theirs = _printed(self.source), _printed(self.target)
+        if ours is None or theirs is None:
+            return
+        for (place, stream, piece), (its_place, its_stream, its) in zip(ours, theirs, strict=False):
+            self.value(stream, its_stream, "output goes elsewhere")
+            if place != its_place or isinstance(piece, int) or isinstance(its, int):
+                if (place, piece) != (its_place, its):
+                    raise _Broken(f"output differs: {_shown(piece)} and {_shown(its)}")
+                continue
+            if piece[0] != its[0]:
+                raise _Broken(f"output differs: {_shown(piece)} and {_shown(its)}")
+            self.value(piece[1], its[1], "output differs: an argument of a conversion")
+        if len(ours) != len(theirs):
+            raise _Broken(f"output differs: {len(ours)} pieces and {len(theirs)}")
 
     # values -------------------------------------------------------------------------------------
 
@@ -193,6 +212,24 @@ class _Comparison:
 
 def _effects(outcome: Outcome) -> list[Event]:
     return [event for event in outcome.calls if not event.is_pure and not event.is_output]
+
+
+def _printed(outcome: Outcome) -> list[tuple[int, Any, Piece]] | None:
+    """Every piece of output: how many calls came before, its stream, and what it is."""
+    found: list[tuple[int, Any, Piece]] = []
+    calls = 0
+    for event in outcome.calls:
+        calls += not event.is_pure and not event.is_output
+        if event.is_output:
+            if event.printed is None:
+                return None
+            stream, pieces = event.printed
+            found += [(calls, stream, piece) for piece in pieces]
+    return found
+
+
+def _shown(piece: Piece) -> str:
+    return repr(chr(piece)) if isinstance(piece, int) else piece[0].decode()
 
 
 def _content(image: Image, at: int) -> Any:

@@ -22,6 +22,7 @@ from ir_tools.verify.interpreter.given import POINTER_BYTES
 from ir_tools.verify.interpreter.interpreter import Ended, Event, Machine, Status, plain
 from ir_tools.verify.interpreter.libraries import OUTPUT, REWRITTEN
 from ir_tools.verify.interpreter.operations import map_lanes
+from ir_tools.verify.interpreter.output import printed
 from ir_tools.verify.interpreter.storage import NULL, Block, Pointer
 
 _MAY_BE_NULL = frozenset(("fflush", "perror"))  # of those that print
@@ -68,6 +69,7 @@ class Unknown:
         machine.fuel -= _FUEL * (1 + len(visible))
         event = self._event(machine, name, values, visible)
         event.types, event.result = tuple(types), self.result_type
+        event.printed = printed(machine, name, values) if self.prints else None
         event.named = len(self.call.type.parameters) if self.call.type.is_vararg else None
         machine.events.append(event)
         if self.prints and any(value == NULL for value in self._needed(name, values)):
