@@ -106,6 +106,7 @@ class Outcome:
     assumed: frozenset[str] = frozenset()
     instructions: int = 0
     reach: dict[str, int] = field(default_factory=dict)
+    is_doubtful: bool = False
 
 
 class Ended(Exception):
@@ -213,6 +214,7 @@ class Machine:
             frozenset(self.assumed),
             self._full - self.fuel,
             {b.name: b.reach for b in self.memory.blocks.values() if b.name in self.given.blocks},
+            self.memory.is_doubtful,
         )
 
     def _forget(self, name: str) -> None:

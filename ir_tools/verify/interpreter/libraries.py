@@ -26,9 +26,8 @@ _STRINGS = (
     "strlen strnlen strcpy stpcpy strncpy stpncpy strlcpy strlcat strcat strncat strcmp strncmp "
     "strchr strrchr strstr strpbrk strspn strcspn strcoll strdup strndup strtol strtoll strtoul "
     "strtoull strtod strtof atoi atol atoll atof memchr memrchr memcmp bcmp bcopy bzero memccpy "
-    "mempcpy memcpy memmove memset wcslen sprintf snprintf vsprintf vsnprintf sscanf fscanf scanf "
-    "ffs ffsl ffsll fls flsl flsll abs labs llabs isdigit isascii toascii div ldiv lldiv "
-    "realloc reallocf strsep strtok strtok_r qsort fopen fclose fread fgets fgetc getc getchar"
+    "mempcpy memcpy memmove memset wcslen sprintf snprintf vsprintf vsnprintf "
+    "ffs ffsl ffsll fls flsl flsll abs labs llabs isdigit isascii toascii realloc reallocf"
 ).split()
 _CHECKED = [f"__{name}_chk" for name in _STRINGS]
 REWRITTEN: Final = (

@@ -1,9 +1,9 @@
 """Exact models of library functions on memory that LLVM folds, expands and merges.
 
-strlen, memcmp, bcmp, strcmp, strncmp, strchr, memchr, memcpy, memmove, memset and abs. They read
-what they need and no more; of a comparison that differs only the sign is known, and for `bcmp` not
-even that: the rest is a choice, unless nobody looks at it. Other functions that LLVM knows are in
-`libraries`, without a model.
+strlen, memcmp, bcmp, strcmp, strncmp, strchr, strrchr, strspn, strcspn, strpbrk, strstr, memchr,
+strcpy, stpcpy, strcat, memcpy, memmove, memset and abs. They read what they need and no more; of a
+comparison that differs only the sign is known, and for `bcmp` not even that: the rest is a choice,
+unless nobody looks at it. Other functions that LLVM knows are in `libraries`, without a model.
 """
 
 from __future__ import annotations
@@ -96,6 +96,43 @@ def _strchr(machine: Any, arguments: list[Any]) -> Pointer:
     return Pointer(text.block, text.offset + index)
 
 
+def _string(machine: Any, pointer: Any) -> bytes:
+    found = bytearray()
+    while byte := _byte(machine, pointer, len(found)):
+        found.append(byte)
+    return bytes(found)
+
+
+def _at(text: Any, index: int) -> Pointer:
+    return NULL if index < 0 else Pointer(text.block, text.offset + index)
+
+
+def _strrchr(machine: Any, arguments: list[Any]) -> Pointer:
+    text, wanted = arguments[0], _number(arguments[1]) & 0xFF
+    return _at(text, (_string(machine, text) + b"\0").rfind(wanted))
+
+
+def _strspn(machine: Any, arguments: list[Any]) -> int:
+    text, accepted = (_string(machine, each) for each in arguments)
+    return len(text) - len(text.lstrip(accepted))
+
+
+def _strcspn(machine: Any, arguments: list[Any]) -> int:
+    text, rejected = (_string(machine, each) for each in arguments)
+    return next((index for index, byte in enumerate(text) if byte in rejected), len(text))
+
+
+def _strpbrk(machine: Any, arguments: list[Any]) -> Pointer:
+    length = len(_string(machine, arguments[0]))
+    index = _strcspn(machine, arguments)
+    return _at(arguments[0], index if index < length else -1)
+
+
+def _strstr(machine: Any, arguments: list[Any]) -> Pointer:
+    text, wanted = (_string(machine, each) for each in arguments)
+    return _at(arguments[0], text.find(wanted))
+
+
 def _memchr(machine: Any, arguments: list[Any]) -> Pointer:
     start, wanted, size = arguments[0], _number(arguments[1]) & 0xFF, _number(arguments[2])
     for index in range(size):
@@ -111,6 +148,33 @@ def _copy(machine: Any, arguments: list[Any]) -> Any:
         source, start = machine.memory.access(from_, size, 1, False)
         target, at = machine.memory.access(to, size, 1, True)
         machine.memory.copy(target, at, source, start, size)
+    return to
+
+
+def _memcpy(machine: Any, arguments: list[Any]) -> Any:
+    to, from_, size = arguments
+    if (
+        isinstance(to, Pointer)
+        and isinstance(from_, Pointer)
+        and to.block is from_.block
+        and 0 < abs(to.offset - from_.offset) < _number(size)
+    ):
+        raise Undefined("a copy to where it comes from")
+    return _copy(machine, arguments)
+
+
+def _strcpy(machine: Any, arguments: list[Any]) -> Any:
+    return _memcpy(machine, [*arguments, _strlen(machine, arguments[1:]) + 1])
+
+
+def _stpcpy(machine: Any, arguments: list[Any]) -> Any:
+    length = _strlen(machine, arguments[1:])
+    return _at(_memcpy(machine, [*arguments, length + 1]), length)
+
+
+def _strcat(machine: Any, arguments: list[Any]) -> Any:
+    to, from_ = arguments
+    _strcpy(machine, [_at(to, _strlen(machine, [to])), from_])
     return to
 
 
@@ -137,8 +201,16 @@ _BY_NAME: dict[str, tuple[Meaning, str]] = {
     "strcmp": (_strncmp, "i32 (ptr, ptr)"),
     "strncmp": (_strncmp, "i32 (ptr, ptr, i64)"),
     "strchr": (_strchr, "ptr (ptr, i32)"),
+    "strrchr": (_strrchr, "ptr (ptr, i32)"),
+    "strspn": (_strspn, "i64 (ptr, ptr)"),
+    "strcspn": (_strcspn, "i64 (ptr, ptr)"),
+    "strpbrk": (_strpbrk, "ptr (ptr, ptr)"),
+    "strstr": (_strstr, "ptr (ptr, ptr)"),
+    "strcpy": (_strcpy, "ptr (ptr, ptr)"),
+    "stpcpy": (_stpcpy, "ptr (ptr, ptr)"),
+    "strcat": (_strcat, "ptr (ptr, ptr)"),
     "memchr": (_memchr, "ptr (ptr, i32, i64)"),
-    "memcpy": (_copy, "ptr (ptr, ptr, i64)"),
+    "memcpy": (_memcpy, "ptr (ptr, ptr, i64)"),
     "memmove": (_copy, "ptr (ptr, ptr, i64)"),
     "memset": (_memset, "ptr (ptr, i32, i64)"),
     "abs": (_abs, "i32 (i32)"),

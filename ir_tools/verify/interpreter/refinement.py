@@ -44,7 +44,7 @@ class _Broken(Exception):
 
 def refines(source: Outcome, target: Outcome) -> str | None:
     """The law that the target breaks, or None where it breaks none or nothing can be said."""
-    if source.choices or source.assumed or source.status in _INCONCLUSIVE:
+    if source.choices or source.is_doubtful or source.assumed or source.status in _INCONCLUSIVE:
         return None
     return difference(source, target)
 
@@ -287,7 +287,11 @@ def judge(
     law = difference(first, second)
     if law and first.assumed:
         return judge(source, target, given, fuel, inline=True)
-    if law and first.choices and _allowed(source, given, fuel, inline, second):
+    if first.choices and not law and _is_settled(source, given, fuel, inline, first):
+        first.choices = 0
+    if law and (
+        first.is_doubtful or (first.choices and _allowed(source, given, fuel, inline, second))
+    ):
         law = None
     if law and breaks_types(source, given, fuel, inline):
         law, first.status, first.reason = None, Status.UB, "accesses of two types to one place"
@@ -308,6 +312,17 @@ def _allowed(source: Side, given: Input, fuel: int, inline: bool, target: Outcom
         if outcome is None or outcome.status in _INCONCLUSIVE or not difference(outcome, target):
             return True
     return False
+
+
+def _is_settled(source: Side, given: Input, fuel: int, inline: bool, first: Outcome) -> bool:
+    """Do all choices of the source's lead to the same? No when in doubt."""
+    return all(
+        outcome is not None
+        and outcome.status not in _INCONCLUSIVE
+        and not difference(first, outcome)
+        and not difference(outcome, first)
+        for outcome in _outcomes(source, given, fuel, inline)
+    )
 
 
 class _Script:

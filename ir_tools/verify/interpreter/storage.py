@@ -94,6 +94,7 @@ class Memory:
         self.module, self.given, self._chooser = module, given, chooser
         self.blocks: dict[str, Block] = {}
         self.choices = 0
+        self.is_doubtful = False
         self._next = _STACK
         self._made = 0
         # May the caller's blocks be read and written? By default, and for some by name.

@@ -124,7 +124,7 @@ class Unknown:
         machine.visible(kept, kept=True)
         for value in kept:
             if isinstance(value, Pointer) and machine.memory.is_uncaptured(value):
-                machine.memory.choose("capture", 1 << 64)  # undefined behaviour if it does
+                machine.memory.is_doubtful = True  # undefined behaviour if it does capture it
         return machine.visible(values, kept=False)
 
     def _promises(self, values: list[Any]) -> list[Any]:

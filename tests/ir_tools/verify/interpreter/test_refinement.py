@@ -60,3 +60,32 @@ def test_a_wrong_constant_is_refuted(program: Callable[..., bytes]) -> None:
 
     wrong, _ = refuted(*both(program("json.c"), worse), attempts=6)
     assert wrong
+
+
+CHOICES = """
+declare i1 @llvm.is.constant.i32(i32)
+define i32 @same(i32 %x) {
+  %c = call i1 @llvm.is.constant.i32(i32 %x)
+  br i1 %c, label %one, label %other
+one:
+  %a = add i32 %x, %x
+  ret i32 %a
+other:
+  %b = shl i32 %x, 1
+  ret i32 %b
+}
+define i32 @differ(i32 %x) {
+  %c = call i1 @llvm.is.constant.i32(i32 %x)
+  %v = select i1 %c, i32 %x, i32 1000
+  ret i32 %v
+}
+"""
+
+
+def test_an_input_counts_where_all_choices_lead_to_the_same() -> None:
+    with Context() as context, context.parse(CHOICES) as module:
+        reading = read_module(module)
+    for name, counts in (("same", True), ("differ", False)):
+        made = zip(inputs(reading, name, 1, fuel=FUEL), range(4), strict=False)
+        found = {judge((reading, name), (reading, name), given).counts for given, _ in made}
+        assert found == {counts}
