@@ -58,7 +58,7 @@ class _Reader:
             raise _Unclear
         return int(block.data[offset])
 
-    def bytes(self, pointer: Any, size: int) -> list[int]:
+    def block(self, pointer: Any, size: int) -> list[int]:
         return [self.byte(pointer, index) for index in range(size)]
 
     def string(self, pointer: Any) -> bytes:
@@ -103,7 +103,7 @@ def number(value: Any) -> int:
 
 def _fwrite(reader: _Reader, values: list[Any]) -> tuple[Any, list[Piece]]:
     size = number(values[1]) * number(values[2])
-    return values[3], [*reader.bytes(values[0], size)]
+    return values[3], [*reader.block(values[0], size)]
 
 
 _Meaning = Callable[[_Reader, list[Any]], tuple[Any, list[Piece]]]
