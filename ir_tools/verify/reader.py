@@ -15,25 +15,13 @@ from typing import Any
 
 from ir_tools.libllvm import library, take_message
 from ir_tools.llvm import Module
+from ir_tools.opcodes import OPCODES
 from ir_tools.symbols import GlobalValue
 from ir_tools.verify import ir
 from ir_tools.verify.types import Types, elements
 
 _FUNCTION_INDEX = 0xFFFFFFFF
 _REPLACEABLE = {2, 4, 5, 7, 12, 14}  # linkages: *_any, weak, appending, extern_weak, common
-_OPCODES = {
-    1: "ret", 2: "br", 3: "switch", 4: "indirectbr", 5: "invoke", 7: "unreachable", 8: "add",
-    9: "fadd", 10: "sub", 11: "fsub", 12: "mul", 13: "fmul", 14: "udiv", 15: "sdiv", 16: "fdiv",
-    17: "urem", 18: "srem", 19: "frem", 20: "shl", 21: "lshr", 22: "ashr", 23: "and", 24: "or",
-    25: "xor", 26: "alloca", 27: "load", 28: "store", 29: "getelementptr", 30: "trunc", 31: "zext",
-    32: "sext", 33: "fptoui", 34: "fptosi", 35: "uitofp", 36: "sitofp", 37: "fptrunc", 38: "fpext",
-    39: "ptrtoint", 40: "inttoptr", 41: "bitcast", 42: "icmp", 43: "fcmp", 44: "phi", 45: "call",
-    46: "select", 49: "va_arg", 50: "extractelement", 51: "insertelement", 52: "shufflevector",
-    53: "extractvalue", 54: "insertvalue", 55: "fence", 56: "cmpxchg", 57: "atomicrmw",
-    58: "resume", 59: "landingpad", 60: "addrspacecast", 61: "cleanupret", 62: "catchret",
-    63: "catchpad", 64: "cleanuppad", 65: "catchswitch", 66: "fneg", 67: "callbr", 68: "freeze",
-    69: "ptrtoaddr",
-}  # fmt: skip
 _ICMP = dict(enumerate(("eq", "ne", "ugt", "uge", "ult", "ule", "sgt", "sge", "slt", "sle"), 32))
 _FCMP = (
     "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "uno", "ueq", "ugt", "uge", "ult",
@@ -252,7 +240,7 @@ class _Reader:
 
     def _instruction(self, handle: int) -> ir.Instruction:
         lib = self._lib
-        opcode = _OPCODES.get(lib.LLVMGetInstructionOpcode(handle), "unknown")
+        opcode = OPCODES.get(lib.LLVMGetInstructionOpcode(handle), "unknown")
         type_ = self._types[lib.LLVMTypeOf(handle)]
         details = self._details(opcode, handle, is_constant=False)
         return ir.Instruction(
@@ -472,7 +460,7 @@ class _Reader:
             if kind in _AGGREGATES:
                 return ir.Aggregate(type_, self._operands(handle))
         if kind == _EXPRESSION:
-            opcode = _OPCODES.get(lib.LLVMGetConstOpcode(handle), "unknown")
+            opcode = OPCODES.get(lib.LLVMGetConstOpcode(handle), "unknown")
             details = self._details(opcode, handle, is_constant=True)
             flags = self._flags(opcode, handle)
             operands = self._operands(handle)
