@@ -11,12 +11,21 @@ so there are hardly any bitcasts; debug information is in records, which are no 
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ir_tools.instructions import (
+    CONSTANT_KINDS,
+    FUNCTION_KIND,
+    INTEGER_KIND,
+    NUMBERS,
+    OPCODES,
+    Block,
+    blocks,
+    case_values,
+    operands,
+)
 from ir_tools.libllvm import library
 from ir_tools.llvm import Module
-from ir_tools.opcodes import OPCODES
 
 # CompilerGym's 70 names in its order, which is LLVM 10's; what LLVM has added since comes last.
 # UserOp1 and UserOp2 are LLVM's own placeholders, of which no module has any.
@@ -46,19 +55,16 @@ AUTOPHASE_NAMES = tuple(
 )
 
 _IR_NAMES = {"AtomicCmpXchg": "cmpxchg", "VAArg": "va_arg"}  # the others differ in case alone
-_NUMBERS = {name: number for number, name in OPCODES.items()}
-_BR, _SWITCH, _PHI, _CALL = (_NUMBERS[name] for name in ("br", "switch", "phi", "call"))
-_MEMORY = [_NUMBERS[n] for n in "getelementptr load store call invoke alloca".split()]
-_BINARY = frozenset(range(_NUMBERS["add"], _NUMBERS["xor"] + 1))
+_BR, _SWITCH, _PHI, _CALL = (NUMBERS[name] for name in ("br", "switch", "phi", "call"))
+_MEMORY = [NUMBERS[n] for n in "getelementptr load store call invoke alloca".split()]
+_BINARY = frozenset(range(NUMBERS["add"], NUMBERS["xor"] + 1))
 _UNARY = frozenset(  # what LLVM derives from UnaryInstruction
     (
-        *range(_NUMBERS["trunc"], _NUMBERS["bitcast"] + 1),
-        *(_NUMBERS[n] for n in "addrspacecast ptrtoaddr fneg alloca load va_arg".split()),
-        *(_NUMBERS[n] for n in "extractvalue freeze".split()),
+        *range(NUMBERS["trunc"], NUMBERS["bitcast"] + 1),
+        *(NUMBERS[n] for n in "addrspacecast ptrtoaddr fneg alloca load va_arg".split()),
+        *(NUMBERS[n] for n in "extractvalue freeze".split()),
     )
 )
-_FUNCTION_KIND, _INT_KIND = 5, 18  # LLVMValueKind
-_CONSTANT_KINDS = frozenset((*range(5, 22), 25, 26, 27))
 _INTEGER_TYPE = 8  # LLVMTypeKind
 # What a block with so many edges in and out counts as; where that is no feature, it is not read.
 _PREDECESSORS = {0: "noPred", 1: "onePred", 2: "twoPred"}
@@ -71,21 +77,21 @@ _CONSTANT_WIDTHS = {32: "const32Bit", 64: "const64Bit"}
 
 def inst_count(module: Module) -> list[int]:
     """The counts of INST_COUNT_NAMES."""
-    opcodes, blocks = collections.Counter[int](), 0
+    opcodes, count = collections.Counter[int](), 0
     functions = [function.handle for function in module.functions()]
     for function in functions:
-        for block in _blocks(function):
+        for block in blocks(function):
             opcodes.update(block.opcodes)
-            blocks += 1
-    by_name = (opcodes[_NUMBERS.get(_ir_name(name), 0)] for name in _OPCODE_NAMES)
-    return [opcodes.total(), blocks, len(functions), *by_name]
+            count += 1
+    by_name = (opcodes[NUMBERS.get(_ir_name(name), 0)] for name in _OPCODE_NAMES)
+    return [opcodes.total(), count, len(functions), *by_name]
 
 
 def opcode_histogram(module: Module) -> dict[str, int]:
     """How many instructions there are of each opcode that occurs, by the IR's name for it."""
     opcodes = collections.Counter[int]()
     for function in module.functions():
-        for block in _blocks(function.handle):
+        for block in blocks(function.handle):
             opcodes.update(block.opcodes)
     return {OPCODES[number]: opcodes[number] for number in sorted(opcodes)}
 
@@ -107,34 +113,6 @@ def _ir_name(name: str) -> str:
     return _IR_NAMES.get(name, name.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A basic block's handle, its instructions' handles and their opcodes."""
-
-    handle: int
-    instructions: list[int]
-    opcodes: list[int]
-
-    def successors(self) -> list[int]:
-        lib, terminator = library(), self.instructions[-1]
-        count = lib.LLVMGetNumSuccessors(terminator)
-        return [lib.LLVMGetSuccessor(terminator, index) for index in range(count)]
-
-
-def _blocks(function: int) -> Iterator[_Block]:
-    lib = library()
-    following, opcode = lib.LLVMGetNextInstruction, lib.LLVMGetInstructionOpcode
-    block = lib.LLVMGetFirstBasicBlock(function)
-    while block:
-        instructions = []
-        instruction = lib.LLVMGetFirstInstruction(block)
-        while instruction:
-            instructions.append(instruction)
-            instruction = following(instruction)
-        yield _Block(block, instructions, list(map(opcode, instructions)))
-        block = lib.LLVMGetNextBasicBlock(block)
-
-
 @dataclass(slots=True)
 class _Autophase:
     """The counts so far, and what is known of each operand and type met so far, by handle."""
@@ -151,25 +129,25 @@ class _Autophase:
         counts["BranchCount"] = opcodes[_BR]
         counts["testUnary"] = sum(opcodes[number] for number in _UNARY)
         for name in _OPCODE_NAMES:
-            counts[f"Num{name}Inst"] = opcodes[_NUMBERS.get(_ir_name(name), 0)]
+            counts[f"Num{name}Inst"] = opcodes[NUMBERS.get(_ir_name(name), 0)]
         return [counts[name] for name in AUTOPHASE_NAMES]
 
     def add(self, function: int) -> None:
-        blocks = list(_blocks(function))
-        successors = [block.successors() for block in blocks]
+        body = list(blocks(function))
+        successors = [block.successors() for block in body]
         predecessors = collections.Counter(edge for edges in successors for edge in edges)
         self.counts["TotalFuncs"] += 1
-        self.counts["TotalBlocks"] += len(blocks)
-        for block in blocks:
+        self.counts["TotalBlocks"] += len(body)
+        for block in body:  # so that nobody asks whether they are constants
             self.constants.update(dict.fromkeys((block.handle, *block.instructions)))
-        for block, edges in zip(blocks, successors, strict=True):
+        for block, edges in zip(body, successors, strict=True):
             self.opcodes.update(block.opcodes)
             self._edges(predecessors[block.handle], [predecessors[edge] for edge in edges])
             if block.opcodes[-1] == _BR and len(edges) == 1:
                 self.counts["UncondBranches"] += 1
             self._size(len(block.instructions))
             self._phis(block)
-            self._operands(block)
+            self._instructions(block)
 
     def _edges(self, before: int, into: list[int]) -> None:
         """A block that so many edges lead to, and so many to each of its successors."""
@@ -187,7 +165,7 @@ class _Autophase:
         elif instructions <= 500:
             self.counts["BlockMid"] += 1
 
-    def _phis(self, block: _Block) -> None:
+    def _phis(self, block: Block) -> None:
         lib, counts = library(), self.counts
         phis = block.opcodes.count(_PHI)  # which come first
         if not phis:
@@ -200,46 +178,46 @@ class _Autophase:
         if incoming:
             counts["BBNumArgsHi" if incoming > 5 else "BBNumArgsLo"] += 1
 
-    def _operands(self, block: _Block) -> None:
-        lib, counts, constants = library(), self.counts, self.constants
+    def _instructions(self, block: Block) -> None:
         for instruction, opcode in zip(block.instructions, block.opcodes, strict=True):
-            operands = [
-                lib.LLVMGetOperand(instruction, index)
-                for index in range(lib.LLVMGetNumOperands(instruction))
-            ]
+            used = operands(instruction)
             if opcode == _SWITCH:
-                cases = range(1, lib.LLVMGetNumSuccessors(instruction))
-                operands += [lib.LLVMGetSwitchCaseValue(instruction, case) for case in cases]
+                used += case_values(instruction)
             elif opcode == _CALL:
-                counts["returnInt"] += self._returns_integer(instruction)
-            is_constant = False
-            for operand in operands:
-                if operand not in constants:
-                    constants[operand] = self._features(operand)
-                features = constants[operand]
-                if features is not None:
-                    is_constant = True
-                    for name in features:
-                        counts[name] += 1
-            counts["binaryConstArg"] += is_constant and opcode in _BINARY
+                self.counts["returnInt"] += self._returns_integer(instruction)
+            has_constant = self._constants(used)
+            self.counts["binaryConstArg"] += has_constant and opcode in _BINARY
+
+    def _constants(self, used: list[int]) -> bool:
+        """Count the constants among the operands; whether there are any."""
+        counts, known, found = self.counts, self.constants, False
+        for operand in used:
+            if operand not in known:
+                known[operand] = self._features(operand)
+            features = known[operand]
+            if features is not None:
+                found = True
+                for name in features:
+                    counts[name] += 1
+        return found
 
     def _features(self, operand: int) -> tuple[str, ...] | None:
         """The counts that a constant belongs to; None for what is no constant."""
         lib = library()
         kind = lib.LLVMGetValueKind(operand)
-        if kind == _INT_KIND:
+        if kind == INTEGER_KIND:
             type_ = lib.LLVMTypeOf(operand)
             if type_ not in self.types:
                 self.types[type_] = _small_integers(type_)
             known = self.types[type_]
             return known.get(operand, known[0])
-        return () if kind in _CONSTANT_KINDS else None
+        return () if kind in CONSTANT_KINDS else None
 
     def _returns_integer(self, call: int) -> bool:
         lib = library()
         callee = lib.LLVMGetCalledValue(call)
         return bool(
-            lib.LLVMGetValueKind(callee) == _FUNCTION_KIND
+            lib.LLVMGetValueKind(callee) == FUNCTION_KIND
             and lib.LLVMGetTypeKind(lib.LLVMTypeOf(call)) == _INTEGER_TYPE
             and lib.LLVMGetCalledFunctionType(call) == lib.LLVMGlobalGetValueType(callee)
         )

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ir_tools.instructions import OPCODES
 from ir_tools.libllvm import library, take_message
 from ir_tools.llvm import Module
-from ir_tools.opcodes import OPCODES
 from ir_tools.symbols import GlobalValue
 from ir_tools.verify import ir
 from ir_tools.verify.types import Types, elements
