@@ -51,3 +51,11 @@ class WorkerError(OzoneError):
 
 class NotComparableError(OzoneError):
     """Two functions that cannot be a source and its target: absent, or of different types."""
+
+
+class BenchmarkError(OzoneError):
+    """A benchmark that cannot be had or checked: its files, its compilation or its run fail."""
+
+
+class UnknownBenchmarkError(BenchmarkError):
+    """A URI that names no benchmark."""
