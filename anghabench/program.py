@@ -72,19 +72,22 @@ class Dataset:
 
 
 def compiled(source: Path, flags: Sequence[str] = ()) -> bytes:
-    """The unoptimised bitcode of a C or C++ file. Raises BenchmarkError with clang's first error.
+    """The unoptimised bitcode of a C or C++ file. Where the file lies makes no difference to it.
 
-    ToolError where there is no clang.
+    Raises BenchmarkError with clang's first error, ToolError where there is no clang.
     """
     if not source.is_file():
         raise BenchmarkError(f"no such file: {source}")
     try:
-        return unoptimised_bitcode(source, (*flags, *_QUIET))
+        bitcode = unoptimised_bitcode(source, (*flags, *_QUIET))
     except ToolError as error:
         lines = [line for line in str(error).splitlines() if "error:" in line]
         if not lines:
             raise
         raise BenchmarkError(f"{source.name} does not compile: {one_line(lines[0])}") from error
+    with Context() as context, context.parse(bitcode, source.name) as module:
+        module.source_name = source.name
+        return module.bitcode()
 
 
 def linked(sources: Sequence[Path], flags: Sequence[str] = ()) -> bytes:

@@ -165,7 +165,7 @@ class _Builder:
     def __init__(self, module: Module) -> None:
         self._lib = library()
         self._module = module
-        self._graph = ProgramGraph(_source_name(module), module.triple, module.data_layout)
+        self._graph = ProgramGraph(module.source_name, module.triple, module.data_layout)
         self._instructions: dict[int, int] = {}  # handles to nodes, of all functions
         self._values: dict[int, int] = {}  # the same for variables and constants
         self._types: dict[int, int] = {}
@@ -307,12 +307,6 @@ class _Builder:
         elif kind in _COMPOSITE and kind != _POINTER:
             self._edge(Flow.TYPE, 0, self._type(lib.LLVMGetElementType(handle)), node)
         return node
-
-
-def _source_name(module: Module) -> str:
-    length = ctypes.c_size_t()
-    start = library().LLVMGetSourceFileName(module.handle, ctypes.byref(length))
-    return ctypes.string_at(start, length.value).decode(errors="replace")
 
 
 def _printed(handle: int) -> str:

@@ -58,6 +58,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMPrintModuleToString": (_PTR, (_PTR,)),
     "LLVMSetModuleIdentifier": (_VOID, (_PTR, _STR, _SIZE)),
     "LLVMGetSourceFileName": (_PTR, (_PTR, _OUT_SIZE)),
+    "LLVMSetSourceFileName": (_VOID, (_PTR, _STR, _SIZE)),
     "LLVMCloneModule": (_PTR, (_PTR,)),
     "LLVMDisposeModule": (_VOID, (_PTR,)),
     "LLVMStripModuleDebugInfo": (_INT, (_PTR,)),

@@ -191,6 +191,18 @@ class Module:
         raw: bytes = self._lib.LLVMGetDataLayoutStr(self.handle)
         return raw.decode()
 
+    @property
+    def source_name(self) -> str:
+        """The name of the source file, which the front end has put there."""
+        length = ctypes.c_size_t()
+        start = self._lib.LLVMGetSourceFileName(self.handle, ctypes.byref(length))
+        return ctypes.string_at(start, length.value).decode(errors="replace")
+
+    @source_name.setter
+    def source_name(self, name: str) -> None:
+        raw = name.encode(errors="replace")
+        self._lib.LLVMSetSourceFileName(self.handle, raw, len(raw))
+
     def retarget(self, target: Target) -> None:
         """Take on the target's triple and data layout."""
         lib = self._lib

@@ -370,6 +370,12 @@ def test_an_unknown_variable_is_refused(tree: Path) -> None:
     assert not (tree / "a.o").exists()
 
 
+def test_variables_that_say_where_benchmarks_lie_are_none_of_its_business(tree: Path) -> None:
+    result = cc(tree, "-c a.c", OZONE_BUDGET="0", OZONE_POLYBENCH="/nowhere")
+    assert result.returncode == 0, result.stderr
+    assert (tree / "a.o").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("OZONE_BUDGET", "many"), ("OZONE_POLICY", "best"), ("OZONE_OBJECTIVE", "speed")],

@@ -49,6 +49,14 @@ def test_c_is_what_clang_hands_to_its_optimiser(tmp_path: Path) -> None:
         assert "alloca" in str(module)
 
 
+def test_where_a_file_lies_makes_no_difference(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    one, other = (
+        resolve(write(folder / "lib.c", LIBRARY)) for folder in (tmp_path, tmp_path / "elsewhere")
+    )
+    assert one.bitcode == other.bitcode
+
+
 def test_cflags_reach_clang_with_plus_signs_and_blanks(tmp_path: Path, optimise: Optimise) -> None:
     uri = write(tmp_path / "my file.c", HELLO)
     flags = urllib.parse.quote("-DWHO='40+2' -std=gnu17", safe="+")

@@ -72,12 +72,7 @@ def test_an_archive_is_as_good_as_a_checkout(
             tar.add(folder, f"{prefix}{folder.name}")
     monkeypatch.setenv("OZONE_ANGHABENCH", str(archive))
     assert sorted(ANGHABENCH.uris()) == sorted(uris)
-    with Context() as context:
-        texts = [
-            str(context.parse(benchmark.bitcode)).partition("target datalayout")[2]
-            for benchmark in (expected, resolve(f"{ANGHABENCH.name}/{ONE}"))
-        ]
-    assert texts[0] == texts[1]
+    assert resolve(f"{ANGHABENCH.name}/{ONE}") == expected
 
 
 def test_a_file_that_is_no_archive_is_an_error(

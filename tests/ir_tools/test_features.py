@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -273,6 +274,48 @@ def test_opcode_counts_are_llvmlites_and_add_up(
     assert [features[key] for key in ("TotalInsts", "TotalBlocks", "TotalFuncs")] == list(
         counts.values()
     )[:3]
+
+
+@pytest.mark.parametrize("name", ["json.c", "vm.c", "fft.c"])
+@pytest.mark.parametrize("pipeline", ["", "default<Oz>"])
+def test_autophase_reads_the_operands_that_llvmlite_reads(
+    name: str, pipeline: str, program: Program, context: Context
+) -> None:
+    with context.parse(program(name)) as module, Target(module=module) as target:
+        module.run(pipeline, target)
+        features = dict(zip(AUTOPHASE_NAMES, autophase(module), strict=True))
+        theirs = llvmlite.binding.parse_assembly(str(module))
+    expected = Counter[str]()
+    for function in theirs.functions:
+        for instruction in (i for block in function.blocks for i in block.instructions):
+            count_operands(instruction, expected)
+    names = ("const32Bit", "const64Bit", "numConstZeroes", "numConstOnes", "binaryConstArg")
+    assert {n: features[n] for n in (*names, "ArgsPhi", "testUnary")} == dict(expected)
+
+
+BINARY_OPCODES = frozenset(
+    "add fadd sub fsub mul fmul udiv sdiv fdiv urem srem frem shl lshr ashr and or xor".split()
+)
+UNARY_OPCODES = frozenset(
+    "alloca load trunc zext sext fptoui fptosi uitofp sitofp fptrunc fpext ptrtoint inttoptr "
+    "bitcast fneg va_arg extractvalue freeze addrspacecast ptrtoaddr".split()
+)
+
+
+def count_operands(instruction: llvmlite.binding.ValueRef, counts: Counter[str]) -> None:
+    """What autophase says of an instruction's operands, from their texts."""
+    operands = list(instruction.operands)
+    constants = [str(operand) for operand in operands if operand.is_constant]
+    if instruction.opcode == "switch":
+        constants += re.findall(r"i\d+ -?\d+(?=, label)", str(instruction))
+    for text in constants:
+        counts["const32Bit"] += bool(re.fullmatch(r"i32 -?\d+", text))
+        counts["const64Bit"] += bool(re.fullmatch(r"i64 -?\d+", text))
+        counts["numConstZeroes"] += bool(re.fullmatch(r"i\d+ (0|false)", text))
+        counts["numConstOnes"] += bool(re.fullmatch(r"i\d+ (1|true)", text))
+    counts["binaryConstArg"] += instruction.opcode in BINARY_OPCODES and bool(constants)
+    counts["ArgsPhi"] += len(operands) if instruction.opcode == "phi" else 0
+    counts["testUnary"] += instruction.opcode in UNARY_OPCODES
 
 
 @pytest.mark.parametrize("name", ["json.c", "vm.c"])
