@@ -102,6 +102,24 @@ def run_tool(
         )  # fmt: skip
 
 
+@contextlib.contextmanager
+def running_tool(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[int]:
+    """Start a program that neither reads nor prints; its whole group is killed in the end.
+
+    The value is a descriptor that is ready to be read when the program has ended.
+    """
+    null = subprocess.DEVNULL
+    process = start_tool(argv, stdin=null, stdout=null, stderr=null, env=env)
+    try:
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    finally:
+        _kill_group(process)
+
+
 def exec_tool(argv: Sequence[str]) -> int:
     """Run a program in our place, on our terminal, and return the exit code that a shell would.
 
