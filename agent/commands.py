@@ -151,11 +151,13 @@ def verify(options: Namespace) -> int:
 
 
 def fuzz(options: Namespace) -> int:
-    """find pipelines that miscompile, and make them small; 1 when there are any"""
+    """find pipelines that miscompile, and make them small; 1 when there are any, 3 bad input"""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import track
 
-    from agent.fuzz import Fuzzer, Wishes, fuzz
+    from agent.findings import Findings
+    from agent.fuzz import Fuzzer, Run, Wishes, modules
+    from agent.verify import BAD_INPUT
     from envs.cache import Cache, default_path
     from envs.evaluator import Evaluator
     from envs.pool import Limits
@@ -169,22 +171,22 @@ def fuzz(options: Namespace) -> int:
         options.most_instructions,
         Trust.EXPERIMENTAL if options.experimental else Trust.PRODUCTION,
         options.seed,
-        not options.no_reduce,
+        options.reduce or None,
     )
     effort = Effort(options.unroll, None, options.timeout, 64, options.timeout, options.seed)
     limits = Limits(cpu_s=2 * options.timeout + _OVERHEAD_S)
-    console = Console(stderr=True)
+    files, console = modules(options.files), Console(stderr=True)
     with (
         contextlib.closing(Cache(default_path())) as cache,
         Evaluator(options.jobs, cache, limits) as evaluator,
-        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
-        task = progress.add_task("fuzzing", total=len(options.files))
-        fuzzer = Fuzzer(evaluator, effort, wishes)
-        found = fuzz(options.files, fuzzer, options.output, print, lambda: progress.advance(task))
-    tally = ", ".join(f"{count} {name}" for name, count in fuzzer.tally.most_common())
-    print(f"{found} found; {tally or 'nothing tried'}")
-    return 1 if found else 0
+        run = Run(Fuzzer(evaluator, effort, wishes), Findings(options.output), print)
+        try:
+            for file in track(files, "fuzzing", console=console, disable=not console.is_terminal):
+                run.module(file)
+        finally:
+            print(run)
+    return 1 if run.found else BAD_INPUT if run.unreadable else 0
 
 
 def harvest(options: Namespace) -> None:

@@ -1,71 +1,59 @@
 """`ozone fuzz`: pipelines that miscompile, found on one function at a time and made small.
 
 Each function is taken out of its module, so that nothing but the function itself can be wrong. What
-a judge refutes is a finding: its pipeline loses every pass that does not matter, llvm-reduce takes
-what it can from the function, and a folder with everything needed to file a report is written.
-Crashes of LLVM are counted.
+a judge refutes is a finding: its pipeline loses every pass and parameter that does not matter, and
+llvm-reduce takes what it can from the function as long as a judge still refutes. A refutation shows
+an input on which the source has no undefined behaviour, so a finding cannot lose its point on the
+way. Crashes of LLVM are counted.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import random
-import shlex
-import shutil
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.output import write_file
+from agent.findings import Finding, Findings
+from agent.minimise import minimal
 from agent.policy import random_pipeline
-from agent.verify import describe
 from envs.evaluation import Artefact, Job, Source
 from envs.evaluator import Evaluator
-from envs.verification import verify
+from envs.verification import RUNGS, verify
+from ir_tools import llvm_reduce
 from ir_tools.errors import OzoneError, WorkerError
-from ir_tools.libllvm import loaded_version
-from ir_tools.partition import original_name
+from ir_tools.libllvm import identity
 from ir_tools.passes import Trust, catalogue
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import Plan
-from ir_tools.process import run_tool
-from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
+from ir_tools.verify.verdict import Effort, Kind, Side
 
-_REDUCERS = ("llvm-reduce-22", "llvm-reduce")
-_REDUCTION_S = 180.0  # llvm-reduce writes what it has every time it got smaller
-_STEP_S = 1.0  # for a judge of one step: most steps are no finding any more
+_SUFFIXES = (".bc", ".ll")
+# The interpreter shows most differences in 20 ms; a proof that there is none may take seconds.
+_INTERPRETED, _SOLVED = ("interpretation",), ("interpretation", "smt")
+_CHEAP = ((12, _INTERPRETED), (64, _INTERPRETED), (64, _SOLVED))  # inputs to run, and judges
+_CHEAP_S = 1.0  # for each judge
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How much to try; `pipeline` stands for the random ones."""
+    """How much to try; `pipeline` stands for the random ones, None as `reduce_s` for no reduction.
+
+    A function counts as tried under equal wishes only.
+    """
 
     pipelines: int = 20  # for each function
     pipeline: Pipeline | None = None
     most_instructions: int = 60
     trust: Trust = Trust.PRODUCTION
     seed: int = 0
-    reduce: bool = True
+    reduce_s: float | None = 60.0  # for each finding
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A function that a pipeline miscompiles."""
-
-    source: Side
-    pipeline: Pipeline
-    target: bytes
-    verdict: Verdict
-
-    @property
-    def name(self) -> str:
-        digest = hashlib.sha256(self.source.data + str(self.pipeline).encode()).hexdigest()[:8]
-        return f"{original_name(self.source.function)}-{digest}"
+Judges = tuple[Effort, Sequence[str]]
 
 
 class Fuzzer:
@@ -73,24 +61,36 @@ class Fuzzer:
 
     def __init__(self, evaluator: Evaluator, effort: Effort, wishes: Wishes) -> None:
         self._evaluator = evaluator
-        self._effort = effort
+        self._thorough: Judges = (effort, RUNGS)
+        seconds = min(effort.smt_s, _CHEAP_S)
+        cheap = dataclasses.replace(effort, smt_s=seconds, execution_s=seconds)
+        self._cheap: list[Judges] = [
+            (dataclasses.replace(cheap, runs=runs), rungs) for runs, rungs in _CHEAP
+        ]
         self._wishes = wishes
         self.tally: Counter[str] = Counter()
 
-    def functions(self, source: Source) -> list[Side]:
-        """The functions of a module that are small enough, each in a module of its own."""
+    def functions(self, source: Source) -> Iterator[Side]:
+        """The functions of a module that are small enough, each in a module of its own, as text."""
         info = self._evaluator.inspect(source)
         most = self._wishes.most_instructions
         names = [f.name for f in info.functions if f.instructions <= most]
-        changes = self._evaluator.changes(Job(source, Plan()), names)
-        return [Side(change.before, change.symbol) for change in changes if change.symbol]
+        for change in self._evaluator.changes(Job(source, Plan()), names):
+            if change.symbol:
+                yield Side(self._run(Side(change.before, change.symbol), ""), change.symbol)
+
+    def key(self, function: Side) -> str:
+        """What a function counts as tried under."""
+        text = f"{identity()} {self._wishes} {self._thorough} "
+        return hashlib.sha256(text.encode() + function.data).hexdigest()[:32]
 
     def findings(self, function: Side) -> Iterator[Finding]:
         """What the pipelines get wrong, with the pipelines minimised."""
         for pipeline in self._pipelines(function):
-            finding = self.attempt(function, pipeline)
+            outcome, finding = self._attempt(function, pipeline, self._thorough)
+            self.tally[outcome] += 1
             if finding:
-                yield self._minimised(finding)
+                yield self.minimised(finding)
 
     def _pipelines(self, function: Side) -> Iterator[Pipeline]:
         if self._wishes.pipeline is not None:
@@ -102,105 +102,111 @@ class Fuzzer:
         for _ in range(self._wishes.pipelines):
             yield random_pipeline(rng, passes)
 
-    def attempt(self, function: Side, pipeline: Pipeline) -> Finding | None:
-        """Run one pipeline on a function and judge what it makes of it."""
-        source = Source(f"@{function.function}", function.data)
+    def minimised(self, finding: Finding) -> Finding:
+        """The finding with the shortest pipeline, judged thoroughly once more."""
+        judges, _ = self._cheapest(finding)
+        shorter = {finding.pipeline: finding}
+
+        def holds(pipeline: Pipeline) -> bool:
+            _, found = self._attempt(finding.source, pipeline, judges)
+            if found:
+                shorter[pipeline] = found
+            return found is not None
+
+        best = minimal(finding.pipeline, holds)
+        return self._attempt(finding.source, best, self._thorough)[1] or shorter[best]
+
+    def reduce(self, finding: Finding, keep: Callable[[Finding], None]) -> None:
+        """Tell `keep` of the finding, the same law broken, on ever smaller functions."""
+        tool, seconds = llvm_reduce.find(), self._wishes.reduce_s
+        if tool is None or seconds is None:
+            return
+        judges, same = self._cheapest(finding)
+
+        def holds(module: bytes) -> bool:
+            smaller = Side(module, finding.source.function)
+            _, found = self._attempt(smaller, finding.pipeline, judges)
+            if found is None or found.law != same.law:
+                return False
+            keep(found)
+            return True
+
+        llvm_reduce.shrink(tool, finding.source.data, holds, seconds)
+
+    def _cheapest(self, finding: Finding) -> tuple[Judges, Finding]:
+        """The first judges who refute what the thorough ones did, and how they do."""
+        for judges in self._cheap:
+            _, found = self._attempt(finding.source, finding.pipeline, judges)
+            if found:
+                return judges, found
+        return self._thorough, finding
+
+    def _attempt(
+        self, function: Side, pipeline: Pipeline, judges: Judges
+    ) -> tuple[str, Finding | None]:
+        """Run a pipeline on a function and judge what it makes of it: the outcome in a word."""
         try:
-            job = Job(source, Plan(before=str(pipeline)))
-            _, target = self._evaluator.build(job, Artefact.BITCODE)
-        except WorkerError:
-            self.tally["crash"] += 1
-            return None
-        except OzoneError:
-            self.tally["invalid"] += 1
-            return None
-        pair = (function, Side(target, function.function))
-        (verdict,) = verify(self._evaluator, [pair], self._effort)
-        self.tally[str(verdict.kind)] += 1
-        if verdict.kind is not Kind.REFUTED:
-            return None
-        return Finding(function, pipeline, target, verdict)
+            target = self._run(function, str(pipeline))
+            pair = (function, Side(target, function.function))
+            (verdict,) = verify(self._evaluator, [pair], *judges)
+        except OzoneError as error:
+            return "crash" if isinstance(error, WorkerError) else "invalid", None
+        is_wrong = verdict.kind is Kind.REFUTED
+        finding = Finding(function, pipeline, target, verdict) if is_wrong else None
+        return str(verdict.kind), finding
 
-    def _minimised(self, finding: Finding) -> Finding:
-        for index in reversed(range(len(finding.pipeline.atoms()))):
-            shorter = finding.pipeline.delete(index)
-            if shorter.atoms():
-                finding = self.attempt(finding.source, shorter) or finding
-        return finding
-
-    def reduced(self, finding: Finding) -> Finding:
-        """The finding on what llvm-reduce leaves of the function; itself where it is not there."""
-        reducer = next(filter(None, map(shutil.which, _REDUCERS)), None)
-        if reducer is None or not self._wishes.reduce:
-            return finding
-        with tempfile.TemporaryDirectory(prefix="ozone-fuzz-") as folder:
-            data = _reduce(reducer, Path(folder), finding, self._effort)
-        function = dataclasses.replace(finding.source, data=data)
-        return self.attempt(function, finding.pipeline) or finding
+    def _run(self, function: Side, pipeline: str) -> bytes:
+        """What `opt -S` makes of it. Raises OzoneError."""
+        job = Job(Source(f"@{function.function}", function.data), Plan(before=pipeline))
+        return self._evaluator.build(job, Artefact.IR)[1]
 
 
-def _reduce(reducer: str, folder: Path, finding: Finding, effort: Effort) -> bytes:
-    """The smallest module found in time for which this very command still finds something."""
-    before, after, script = folder / "before.bc", folder / "after.bc", folder / "interesting"
-    before.write_bytes(finding.source.data)
-    seconds = str(min(effort.smt_s, _STEP_S))
-    command = [
-        sys.executable, "-P", "-m", "agent.cli", "fuzz", "--no-reduce", "--most-instructions",
-        str(10**9), "--pipeline", str(finding.pipeline), "--timeout", seconds,
-        "--unroll", str(effort.unroll), "-j", "1",
-    ]  # fmt: skip
-    script.write_text(f'#!/bin/sh\n{shlex.join(command)} "$1" >/dev/null 2>&1\ntest $? -eq 1\n')
-    script.chmod(0o755)
-    argv = [reducer, f"--test={script}", str(before), "-o", str(after)]
-    run_tool(argv, timeout_s=_REDUCTION_S, cwd=folder, env=os.environ | {"OZONE_CACHE": ""})
-    return (after if after.exists() else before).read_bytes()
+class Run:
+    """Over many modules; `say` is told of each finding."""
+
+    def __init__(self, fuzzer: Fuzzer, findings: Findings, say: Callable[[str], None]) -> None:
+        self._fuzzer, self._findings, self._say = fuzzer, findings, say
+        self.found = 0
+        self.unreadable = 0
+
+    def module(self, path: Path) -> None:
+        """Try all functions that were not tried before. A file that is no IR stops nothing."""
+        try:
+            functions = list(self._fuzzer.functions(Source(str(path), path.read_bytes())))
+        except (OSError, OzoneError) as error:
+            self._say(f"{path}: {error}")
+            self.unreadable += 1
+            return
+        for function in functions:
+            key = self._fuzzer.key(function)
+            if not self._findings.is_tried(key):
+                for finding in self._fuzzer.findings(function):
+                    self._add(path, finding)
+                self._findings.tried(key)
+
+    def _add(self, path: Path, finding: Finding) -> None:
+        self.found += 1
+        if self._findings.is_known(finding):
+            self._say(f"{path}: once more: -passes='{finding.pipeline}'")
+            self._findings.another(finding, path)
+            return
+        smaller = [finding]
+        try:
+            self._fuzzer.reduce(finding, smaller.append)
+            smaller.append(self._fuzzer.minimised(smaller[-1]))
+        finally:  # what there is when the user has had enough
+            self._findings.add(finding, smaller[-1])
+            self._say(f"{path}: -passes='{smaller[-1].pipeline}'\n{smaller[-1]}")
+
+    def __str__(self) -> str:
+        outcomes = [f"{count} {name}" for name, count in self._fuzzer.tally.most_common()]
+        return f"{self.found} found; {', '.join(outcomes) or 'nothing tried'}"
 
 
-def fuzz(
-    paths: Sequence[Path],
-    fuzzer: Fuzzer,
-    output: Path | None,
-    say: Callable[[str], None],
-    advance: Callable[[], None],
-) -> int:
-    """Try all functions of these modules; how many findings there are, each in its own folder."""
-    found = 0
+def modules(paths: Sequence[Path]) -> list[Path]:
+    """The files, and those of IR and bitcode in the folders, in order."""
+    found: list[Path] = []
     for path in paths:
-        try:
-            source = Source(str(path), path.read_bytes())
-        except OSError as error:
-            raise OzoneError(f"cannot read {path}: {error.strerror}") from error
-        for function in fuzzer.functions(source):
-            for full in fuzzer.findings(function):
-                found += 1
-                finding = fuzzer.reduced(full)
-                say(f"{path}: -passes='{finding.pipeline}'")
-                target = Side(finding.target, finding.source.function)
-                say(describe(finding.source, target, finding.verdict))
-                if output is not None:
-                    _write(output / finding.name, finding)
-        advance()
+        inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+        found += inside if path.is_dir() else [path]
     return found
-
-
-def _write(folder: Path, finding: Finding) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OzoneError(f"cannot write {folder}: {error.strerror}") from error
-    write_file(folder / "source.bc", finding.source.data)
-    write_file(folder / "target.bc", finding.target)
-    write_file(folder / "report.md", _report(finding).encode())
-
-
-def _report(finding: Finding) -> str:
-    command = shlex.join(["opt", f"-passes={finding.pipeline}", "source.bc", "-o", "target.bc"])
-    check = shlex.join(
-        ["ozone", "verify", "source.bc", "target.bc", "--function", finding.source.function]
-    )
-    target = Side(finding.target, finding.source.function)
-    return (
-        f"# A miscompile of @{finding.source.function}\n\nLLVM {loaded_version()}:\n\n"
-        f"```sh\n{command}\n{check}\n```\n\n"
-        f"```\n{describe(finding.source, target, finding.verdict)}\n```\n"
-    )

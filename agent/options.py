@@ -119,13 +119,25 @@ def add_verify(parser: ArgumentParser) -> None:
 
 def add_fuzz(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help=".ll or .bc files")
-    add("-o", dest="output", type=Path, metavar="DIR", help="a folder for each finding")
+    add("files", nargs="+", type=Path, metavar="FILE", help=".ll or .bc files, or folders of them")
+    add(
+        "-o",
+        dest="output",
+        type=Path,
+        metavar="DIR",
+        help="a report on each finding goes there, and what was tried, not to try it again",
+    )
     add("--pipelines", type=_count, default=20, metavar="N", help="for each function (default 20)")
     add("--pipeline", metavar="P", help="this one, instead of random ones")
     add("--most-instructions", type=_count, default=60, metavar="N", help="of a function")
     add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
-    add("--no-reduce", action="store_true", help="leave the functions as they are")
+    add(
+        "--reduce",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="time for llvm-reduce on each finding, 0 for none (default 60)",
+    )
     add("--unroll", type=_count, default=4, metavar="K", help="times for loops (default 4)")
     add("--timeout", type=float, default=10.0, metavar="S", help="for each judge (default 10)")
     add("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")

@@ -18,7 +18,7 @@ from ir_tools.errors import OzoneError
 from ir_tools.libllvm import identity
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 
-_RUNGS = ("identity", "smt", "execution")
+RUNGS = ("identity", "smt", "execution")
 _FOLDERS = ("ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
 # What another run, on another day, might not say again: limits of time, deaths, the solver's own.
 _DOUBTFUL = re.compile(r"out of (time|budget)|time is up|z3|(crash|hang|oom|killed):")
@@ -26,18 +26,21 @@ _SETTLED = (Kind.PROVED, Kind.REFUTED)
 
 
 def verify(
-    evaluator: Evaluator, pairs: Sequence[tuple[Side, Side]], effort: Effort
+    evaluator: Evaluator,
+    pairs: Sequence[tuple[Side, Side]],
+    effort: Effort,
+    rungs: Sequence[str] = RUNGS,
 ) -> list[Verdict]:
-    """A verdict for each (source, target).
+    """A verdict for each (source, target), from judges in this order, until one of them is sure.
 
     Raises ParseError, and NotComparableError when a source and its target have other types.
     """
-    keys = [_key(source, target, effort) for source, target in pairs]
+    keys = [_key(source, target, effort, rungs) for source, target in pairs]
     verdicts = {
         index: found for index, key in enumerate(keys) if (found := _stored(evaluator, key))
     }
     new = [index for index in range(len(pairs)) if index not in verdicts]
-    for rung in _RUNGS:
+    for rung in rungs:
         pending = [i for i in new if i not in verdicts or verdicts[i].kind not in _SETTLED]
         requests = [_request(rung, *pairs[index], effort) for index in pending]
         for index, reply in zip(pending, evaluator.ask(requests), strict=True):
@@ -66,11 +69,12 @@ def _verdict(rung: str, reply: object) -> Verdict | None:
     return found
 
 
-def _key(source: Side, target: Side, effort: Effort) -> str:
+def _key(source: Side, target: Side, effort: Effort, rungs: Sequence[str]) -> str:
     about = (
         identity(),
         code_identity("ir_tools", "ir_tools/verify", "ir_tools/verify/smt"),
         effort,
+        tuple(rungs),
     )
     hashed = hashlib.sha256(f"verdict {about}".encode())
     for side in (source, target):

@@ -2,7 +2,7 @@
 
 For each module that it thinks of, thousands of them, llvm-reduce starts a program and looks at the
 exit code. Ours is a shell script that hands on the file's name through one named pipe and reads the
-answer from another, which takes a few milliseconds: any Python takes longer to start.
+answer from another, which takes about a millisecond: any Python takes longer to start.
 
 What is covered: a time limit; no file and no process outlives the call, Ctrl-C included. Should
 this process be killed with SIGKILL, the script says no to everything, and llvm-reduce ends.
@@ -42,7 +42,7 @@ def shrink(tool: str, module: bytes, holds: Callable[[bytes], bool], timeout_s: 
     Every module for which it does is smaller than the one before: the last of them is the result.
     It must hold for `module`, or nothing is tried. Raises ToolError.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline, known = time.monotonic() + timeout_s, dict[bytes, bool]()
     with (
         tempfile.TemporaryDirectory(prefix="ozone-reduce-") as folder,
         _pipe(Path(folder, "questions")) as questions,
@@ -57,7 +57,10 @@ def shrink(tool: str, module: bytes, holds: Callable[[bytes], bool], timeout_s: 
                 ready = select.select([questions, ended], [], [], left_s)[0]
                 if questions in ready:
                     name = os.read(questions, select.PIPE_BUF).decode().removesuffix("\n")
-                    os.write(answers, _YES if holds(Path(name).read_bytes()) else _NO)
+                    candidate = Path(name).read_bytes()
+                    if candidate not in known:  # half of them are asked about twice
+                        known[candidate] = holds(candidate)
+                    os.write(answers, _YES if known[candidate] else _NO)
                 elif ended in ready:
                     return True
     return False

@@ -80,6 +80,17 @@ def by_execution(source: Side, target: Side, effort: Effort) -> Verdict:
     )  # fmt: skip
 
 
+def by_interpretation(source: Side, target: Side, effort: Effort) -> Verdict:
+    """What execution says without machine code: refuted, or unknown."""
+    from ir_tools.verify.execution.execute import interpret
+
+    read_pair(source, target)
+    return interpret(
+        (source.data, source.function), (target.data, target.function),
+        runs=effort.runs, seed=effort.seed, timeout_s=effort.execution_s,
+    )  # fmt: skip
+
+
 def canonical(function: ir.Function) -> ir.Function:
     """The function with its locals and blocks numbered in order."""
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""`ozone verify` and `ozone fuzz`: verdicts, exit codes, and what each refuses."""
+"""`ozone verify`: verdicts, exit codes, and what each refuses."""
 
 from __future__ import annotations
 
@@ -126,35 +126,3 @@ def test_one_refutation_outweighs_all_proofs() -> None:
     assert code(Kind.PROVED, Kind.BOUNDED) == 0
     assert code(Kind.PROVED, Kind.TESTED) == code(Kind.UNKNOWN) == 2
     assert code(Kind.PROVED, Kind.UNKNOWN, Kind.REFUTED) == 1
-
-
-def test_fuzz_finds_the_miscompile_and_drops_what_does_not_matter(
-    run_module: RunModule, tmp_path: Path, shared: Path
-) -> None:
-    folder = shared / "miscompiles"
-    rows = (folder / "PIPELINES.tsv").read_text().splitlines()[1:]
-    name, pipeline = next(row.split("\t")[:2] for row in rows if "isOverlapped" in row)
-    out = tmp_path / "found"
-    result = run_module(
-        "agent.cli", "fuzz", str(folder / name), "--pipeline", pipeline, "--no-reduce",
-        "--most-instructions", "200", "-o", str(out),
-    )  # fmt: skip
-    assert result.returncode == 1, result.stdout.decode() + result.stderr.decode()
-    (found,) = out.iterdir()
-    report = (found / "report.md").read_text()
-    assert "attributor" in report
-    assert "refuted" in report
-    assert "slsr" not in report
-    assert sorted(path.name for path in found.iterdir()) == ["report.md", "source.bc", "target.bc"]
-    again = run_module(
-        "agent.cli", "verify", str(found / "source.bc"), str(found / "target.bc"),
-    )  # fmt: skip
-    assert again.returncode == 1
-
-
-def test_fuzz_finds_nothing_where_nothing_is_wrong(run_module: RunModule, tmp_path: Path) -> None:
-    path = write(tmp_path, "pair.ll", SAME)
-    result = run_module("agent.cli", "fuzz", path, "--pipelines", "3")
-    assert result.returncode == 0, result.stdout.decode() + result.stderr.decode()
-    assert result.stdout.decode().startswith("0 found; ")
-    assert "unknown" not in result.stdout.decode()
