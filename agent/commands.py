@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 from argparse import Namespace
@@ -129,10 +130,13 @@ def verify(options: Namespace) -> int:
     from envs.cache import Cache, default_path
     from envs.evaluator import Evaluator
     from envs.pool import Limits
+    from ir_tools.verify import alive
     from ir_tools.verify.verdict import Effort
 
     functions = (options.src_fn or options.function, options.tgt_fn or options.function)
     wishes = Wishes(options.source, options.target, *functions)
+    if options.alive_tv is not None:
+        os.environ[alive.ENVIRONMENT_VARIABLE] = options.alive_tv  # which workers inherit
     effort = Effort(
         options.unroll, None, options.timeout, options.runs, options.timeout, options.seed
     )

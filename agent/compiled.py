@@ -11,6 +11,7 @@ from typing import Any
 
 from envs.cache import Cache, code_identity
 from ir_tools import clang, libllvm
+from ir_tools.verify import alive
 
 _FOLDERS = ("agent", "agent/data", "envs", "ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
 
@@ -40,11 +41,10 @@ class Compiled:
 def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compiled]) -> Compiled:
     """The compilation of some bitcode under some wishes: stored, or made and then stored.
 
-    Another Ozone, LLVM or clang, or wishes that print differently, make another entry.
+    Another Ozone, LLVM, clang or alive-tv, or wishes that print differently, make another entry.
     """
-    about = json.dumps(
-        (repr(wishes), code_identity(*_FOLDERS), clang.identity(), libllvm.identity())
-    )
+    tools = (clang.identity(), libllvm.identity(), alive.identity())
+    about = json.dumps((repr(wishes), code_identity(*_FOLDERS), *tools))
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
     if stored is not None:

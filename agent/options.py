@@ -113,6 +113,7 @@ def add_verify(parser: ArgumentParser) -> None:
     add("--runs", type=_count, default=64, metavar="N", help="inputs to run (default 64)")
     add("--seed", type=int, default=0, metavar="N", help="of the inputs (default 0)")
     add("--json", action="store_true", help="verdicts for machines")
+    add("--alive-tv", metavar="PATH", help="one more judge (default: alive-tv on the PATH)")
     add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
     setattr(parser, "error", functools.partial(_bad_usage, parser))  # noqa: B010 - 2 is a verdict
 

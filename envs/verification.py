@@ -16,12 +16,15 @@ from envs.evaluator import Evaluator
 from envs.pool import Death, Request
 from ir_tools.errors import OzoneError
 from ir_tools.libllvm import identity
+from ir_tools.verify import alive
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 
-RUNGS = ("identity", "smt", "execution")
+RUNGS = ("identity", "smt", "alive", "execution")
 _FOLDERS = ("ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
 # What another run, on another day, might not say again: limits of time, deaths, the solver's own.
-_DOUBTFUL = re.compile(r"out of (time|budget)|time is up|z3|(crash|hang|oom|killed):")
+_DOUBTFUL = re.compile(
+    r"out of (time|budget)|time is up|z3|alive-tv: (timed|Timeout|SMT|SIG)|(crash|hang|oom|killed):"
+)
 _SETTLED = (Kind.PROVED, Kind.REFUTED)
 
 
@@ -40,7 +43,7 @@ def verify(
         index: found for index, key in enumerate(keys) if (found := _stored(evaluator, key))
     }
     new = [index for index in range(len(pairs)) if index not in verdicts]
-    for rung in rungs:
+    for rung in rungs if alive.tool() else [rung for rung in rungs if rung != "alive"]:
         pending = [i for i in new if i not in verdicts or verdicts[i].kind not in _SETTLED]
         requests = [_request(rung, *pairs[index], effort) for index in pending]
         for index, reply in zip(pending, evaluator.ask(requests), strict=True):
@@ -75,6 +78,7 @@ def _key(source: Side, target: Side, effort: Effort, rungs: Sequence[str]) -> st
         code_identity("ir_tools", "ir_tools/verify", "ir_tools/verify/smt"),
         effort,
         tuple(rungs),
+        alive.identity(),
     )
     hashed = hashlib.sha256(f"verdict {about}".encode())
     for side in (source, target):

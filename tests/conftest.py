@@ -31,6 +31,7 @@ def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for name in [name for name in os.environ if name.startswith("OZONE_")]:
         if name not in ("OZONE_CLANG", "OZONE_LIBLLVM"):  # where the tools are is the machine's
             monkeypatch.delenv(name)
+    monkeypatch.setenv("OZONE_ALIVE_TV", "")  # or verdicts would depend on what is on the PATH
     monkeypatch.setenv("OZONE_CACHE", str(tmp_path / "cache" / "results.sqlite"))
 
 

@@ -1,8 +1,8 @@
 """From cheap to dear: are two functions the same, is one a refinement, do they behave alike?
 
-The rungs: identical after renaming, then SMT (`ir_tools.verify.smt`), then execution
-(`ir_tools.verify.execution`). Each is a function of its own, since a solver may have to be killed:
-`envs` runs them in workers, one by one.
+The rungs: identical after renaming, then SMT (`ir_tools.verify.smt`), then alive-tv where there is
+one (`ir_tools.verify.alive`), then execution (`ir_tools.verify.execution`). Each is a function of
+its own, since a solver may have to be killed: `envs` runs them in workers, one by one.
 """
 
 from __future__ import annotations
@@ -67,6 +67,17 @@ def by_smt(source: Side, target: Side, effort: Effort) -> Verdict:
         (source_module, source.function), (target_module, target.function),
         unroll=effort.unroll, timeout_s=effort.smt_s,
     )  # fmt: skip
+
+
+def by_alive(source: Side, target: Side, effort: Effort) -> Verdict | None:
+    """What alive-tv says, where there is one."""
+    from ir_tools.verify import alive
+
+    program = alive.tool()
+    if program is None:
+        return None
+    (_, one), (_, other) = read_pair(source, target)
+    return alive.check(program, source, target, effort, (one, other))
 
 
 def by_execution(source: Side, target: Side, effort: Effort) -> Verdict:

@@ -91,6 +91,10 @@ def stronger(smt: Verdict, execution: Verdict) -> Verdict:
     """What both together say: a difference that was run counts even against a bounded proof."""
     if Kind.REFUTED in (smt.kind, execution.kind):
         return smt if smt.kind is Kind.REFUTED else execution
+    if execution.kind is Kind.PROVED or (
+        execution.kind is Kind.BOUNDED and smt.kind is Kind.UNKNOWN  # by alive-tv
+    ):
+        return execution
     if execution.kind is Kind.TESTED and smt.kind is Kind.UNKNOWN:
         return dataclasses.replace(execution, reason=smt.reason)
     if smt.kind is Kind.UNKNOWN:
