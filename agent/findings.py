@@ -24,6 +24,7 @@ from ir_tools.partition import original_name
 from ir_tools.pipeline import Pipeline
 from ir_tools.verify.verdict import Side, Verdict
 
+NOT_ASKED = "alive-tv was not asked."
 _TRIED = "tried.txt"
 
 
@@ -79,7 +80,7 @@ class Findings:
     def is_known(self, finding: Finding) -> bool:
         return finding.bug in self._bugs
 
-    def add(self, found: Finding, reduced: Finding, second_opinion: str = "") -> None:
+    def add(self, found: Finding, reduced: Finding, second_opinion: str = NOT_ASKED) -> None:
         """Write the report on a new bug, as it was found and as small as it got."""
         self._bugs.add(found.bug)
         if self._folder is None:

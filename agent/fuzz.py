@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.findings import Finding, Findings
+from agent.findings import NOT_ASKED, Finding, Findings
 from agent.minimise import minimal
 from agent.policy import random_pipeline
 from envs.evaluation import Artefact, Job, Source
@@ -29,6 +29,7 @@ from ir_tools.libllvm import identity
 from ir_tools.passes import Trust, catalogue
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import Plan
+from ir_tools.verify import alive
 from ir_tools.verify.verdict import Effort, Kind, Side
 
 _SUFFIXES = (".bc", ".ll")
@@ -133,6 +134,16 @@ class Fuzzer:
 
         llvm_reduce.shrink(tool, finding.source.data, holds, seconds)
 
+    def second_opinion(self, finding: Finding) -> str:
+        """What alive-tv says, for the report."""
+        if alive.tool() is None:
+            return NOT_ASKED
+        pair = (finding.source, Side(finding.target, finding.source.function))
+        (verdict,) = verify(self._evaluator, [pair], self._thorough[0], ("alive",))
+        if verdict.kind is Kind.REFUTED:
+            return f"alive-tv agrees: {verdict.reason}\n\n```\n{verdict.counterexample}\n```"
+        return f"alive-tv does not agree: {verdict.kind}. {verdict.reason}".rstrip(". ") + "."
+
     def _cheapest(self, finding: Finding) -> tuple[Judges, Finding]:
         """The first judges who refute what the thorough ones did, and how they do."""
         for judges in self._cheap:
@@ -190,12 +201,13 @@ class Run:
             self._say(f"{path}: once more: -passes='{finding.pipeline}'")
             self._findings.another(finding, path)
             return
-        smaller = [finding]
+        smaller, opinion = [finding], NOT_ASKED
         try:
             self._fuzzer.reduce(finding, smaller.append)
             smaller.append(self._fuzzer.minimised(smaller[-1]))
+            opinion = self._fuzzer.second_opinion(smaller[-1])
         finally:  # what there is when the user has had enough
-            self._findings.add(finding, smaller[-1])
+            self._findings.add(finding, smaller[-1], opinion)
             self._say(f"{path}: -passes='{smaller[-1].pipeline}'\n{smaller[-1]}")
 
     def __str__(self) -> str:

@@ -80,7 +80,7 @@ def test_all_four_real_miscompiles_become_small_reports(
     assert result.returncode == 1, result.stdout.decode() + result.stderr.decode()
     (folder,) = filter(Path.is_dir, (tmp_path / "found").iterdir())
     assert f"# Wrong code with `-passes={MINIMAL}`" in (folder / "report.md").read_text()
-    assert instructions((folder / "source.ll").read_text()) <= 12
+    assert instructions((folder / "source.ll").read_text()) <= 16
     assert instructions((folder / "original.ll").read_text()) >= 30
     check = ("agent.cli", "verify", str(folder / "source.ll"), str(folder / "target.ll"))
     assert run_module(*check).returncode == 1
@@ -145,3 +145,27 @@ def test_a_pipeline_that_breaks_a_law_is_one_bug_whatever_the_function(tmp_path:
     kept.another(same, Path("x.bc"))
     (folder,) = filter(Path.is_dir, tmp_path.iterdir())
     assert (folder / "others.tsv").read_text() == "x.bc\tg\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "reported"),
+    [
+        ("Transformation doesn't verify!\n\nERROR: Value mismatch\n\nExample:\nx", "agrees: Value"),
+        ("Transformation seems to be correct!", "does not agree: proved."),
+        ("ERROR: Timeout", "does not agree: unknown. alive-tv: Timeout."),
+    ],
+)
+def test_the_report_tells_what_alive_tv_says(
+    run_module: RunModule, tmp_path: Path, shared: Path, said: str, reported: str
+) -> None:
+    program = tmp_path / "alive-tv"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+    program.chmod(0o755)
+    file, _ = miscompile(shared, "lz4_getIndexOnHash")
+    result = run_module(
+        "agent.cli", "fuzz", str(file), "--pipeline", MINIMAL, "--reduce", "0",
+        "--most-instructions", "200", "-o", "found", OZONE_ALIVE_TV=str(program),
+    )  # fmt: skip
+    assert result.returncode == 1, result.stdout.decode() + result.stderr.decode()
+    (report,) = tmp_path.glob("found/*/report.md")
+    assert f"alive-tv {reported}" in report.read_text()

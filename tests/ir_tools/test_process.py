@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ir_tools.errors import ToolError
-from ir_tools.process import ToolResult, exec_tool, run_tool
+from ir_tools.process import ToolResult, exec_tool, run_tool, running_tool
 
 MIB = 1 << 20
 
@@ -233,3 +234,19 @@ def test_what_nohup_ignores_stays_ignored_in_us_and_in_the_program() -> None:
     body = "exec_tool(['sh', '-c', 'kill -HUP $PPID; kill -HUP $$; exit 3'])"
     result = unwound(body, ignore)
     assert (result.returncode, result.stdout) == (0, b"cleaned\ncode 3\n")
+
+
+def test_a_running_tools_descriptor_tells_its_end() -> None:
+    with running_tool(["true"]) as ended:
+        assert select.select([ended], [], [], 10)[0]
+
+
+def test_a_running_tool_dies_with_its_children_when_it_is_no_longer_wanted(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    script = f"sleep 60 & echo $$ $! >{note}.new; mv {note}.new {note}; wait"
+    with running_tool(shell(script)) as ended:
+        while not note.exists():
+            time.sleep(0.02)
+        assert not select.select([ended], [], [], 0)[0]
+    for pid in map(int, note.read_text().split()):
+        wait_until_dead(pid)

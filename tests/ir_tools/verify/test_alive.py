@@ -61,8 +61,9 @@ NO_SAY = {
     ),
     "Couldn't prove the correctness": (
         f"{PRINTED}ERROR: Couldn't prove the correctness of the transformation\nAlive2 "
-        "approximated the semantics of the programs and therefore we\ncannot conclude whether the bug found is "
-        f"valid or not.\n\nApproximations done:\n - Memory\n{SUMMARY.format(0, 0, 1, 0)}"
+        "approximated the semantics of the programs and therefore we\ncannot conclude whether "
+        "the bug found is valid or not.\n\n"
+        f"Approximations done:\n - Memory\n{SUMMARY.format(0, 0, 1, 0)}"
     ),
     "program doesn't type check!": (
         f"{PRINTED}Transformation doesn't verify!\nERROR: program doesn't type check!\n"
