@@ -24,7 +24,7 @@ from envs.evaluation import Artefact, Job, Source
 from envs.evaluator import Evaluator
 from envs.verification import RUNGS, verify
 from ir_tools import llvm_reduce
-from ir_tools.errors import OzoneError, WorkerError
+from ir_tools.errors import NotComparableError, OzoneError, WorkerError
 from ir_tools.libllvm import identity
 from ir_tools.passes import Trust, catalogue
 from ir_tools.pipeline import Pipeline
@@ -58,7 +58,7 @@ Judges = tuple[Effort, Sequence[str]]
 
 
 class Fuzzer:
-    """Runs pipelines on functions; `tally` counts verdicts, crashes and what else came out."""
+    """Runs pipelines on functions; `tally` counts verdicts on different results, and crashes."""
 
     def __init__(self, evaluator: Evaluator, effort: Effort, wishes: Wishes) -> None:
         self._evaluator = evaluator
@@ -87,11 +87,27 @@ class Fuzzer:
 
     def findings(self, function: Side) -> Iterator[Finding]:
         """What the pipelines get wrong, with the pipelines minimised."""
+        made = self._made(function)
+        pairs = [(function, Side(target, function.function)) for target in made]
+        try:
+            verdicts = verify(self._evaluator, pairs, *self._thorough)
+        except NotComparableError:  # a function of another type
+            self.tally["invalid"] += len(pairs)
+            return
+        self.tally.update(str(verdict.kind) for verdict in verdicts)
+        for (target, pipeline), verdict in zip(made.items(), verdicts, strict=True):
+            if verdict.kind is Kind.REFUTED:
+                yield self.minimised(Finding(function, pipeline, target, verdict))
+
+    def _made(self, function: Side) -> dict[bytes, Pipeline]:
+        """What pipelines make of a function, and the first one that does."""
+        made: dict[bytes, Pipeline] = {}
         for pipeline in self._pipelines(function):
-            outcome, finding = self._attempt(function, pipeline, self._thorough)
-            self.tally[outcome] += 1
-            if finding:
-                yield self.minimised(finding)
+            try:
+                made.setdefault(self._run(function, str(pipeline)), pipeline)
+            except OzoneError as error:
+                self.tally["crash" if isinstance(error, WorkerError) else "invalid"] += 1
+        return made
 
     def _pipelines(self, function: Side) -> Iterator[Pipeline]:
         if self._wishes.pipeline is not None:
@@ -109,13 +125,13 @@ class Fuzzer:
         shorter = {finding.pipeline: finding}
 
         def holds(pipeline: Pipeline) -> bool:
-            _, found = self._attempt(finding.source, pipeline, judges)
+            found = self._attempt(finding.source, pipeline, judges)
             if found:
                 shorter[pipeline] = found
             return found is not None
 
         best = minimal(finding.pipeline, holds)
-        return self._attempt(finding.source, best, self._thorough)[1] or shorter[best]
+        return self._attempt(finding.source, best, self._thorough) or shorter[best]
 
     def reduce(self, finding: Finding, keep: Callable[[Finding], None]) -> None:
         """Tell `keep` of the finding, the same law broken, on ever smaller functions."""
@@ -126,7 +142,7 @@ class Fuzzer:
 
         def holds(module: bytes) -> bool:
             smaller = Side(module, finding.source.function)
-            _, found = self._attempt(smaller, finding.pipeline, judges)
+            found = self._attempt(smaller, finding.pipeline, judges)
             if found is None or found.law != same.law:
                 return False
             keep(found)
@@ -147,24 +163,21 @@ class Fuzzer:
     def _cheapest(self, finding: Finding) -> tuple[Judges, Finding]:
         """The first judges who refute what the thorough ones did, and how they do."""
         for judges in self._cheap:
-            _, found = self._attempt(finding.source, finding.pipeline, judges)
+            found = self._attempt(finding.source, finding.pipeline, judges)
             if found:
                 return judges, found
         return self._thorough, finding
 
-    def _attempt(
-        self, function: Side, pipeline: Pipeline, judges: Judges
-    ) -> tuple[str, Finding | None]:
-        """Run a pipeline on a function and judge what it makes of it: the outcome in a word."""
+    def _attempt(self, function: Side, pipeline: Pipeline, judges: Judges) -> Finding | None:
+        """Run a pipeline on a function and judge what it makes of it."""
         try:
             target = self._run(function, str(pipeline))
             pair = (function, Side(target, function.function))
             (verdict,) = verify(self._evaluator, [pair], *judges)
-        except OzoneError as error:
-            return "crash" if isinstance(error, WorkerError) else "invalid", None
+        except OzoneError:
+            return None
         is_wrong = verdict.kind is Kind.REFUTED
-        finding = Finding(function, pipeline, target, verdict) if is_wrong else None
-        return str(verdict.kind), finding
+        return Finding(function, pipeline, target, verdict) if is_wrong else None
 
     def _run(self, function: Side, pipeline: str) -> bytes:
         """What `opt -S` makes of it. Raises OzoneError."""
