@@ -26,6 +26,7 @@ from ir_tools.verify.verdict import Side, Verdict
 
 NOT_ASKED = "alive-tv was not asked."
 _TRIED = "tried.txt"
+_NAME_CHARACTERS = 80  # of a function, in the name of a folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,9 @@ class Findings:
         self._bugs: set[str] = set()
         self._tried: set[str] = set()
         if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._bugs = {path.parent.name[-8:] for path in folder.glob("*/report.md")}
-                known = folder / _TRIED
-                self._tried = set(known.read_text().split()) if known.exists() else set()
-            except OSError as error:
-                raise OzoneError(f"cannot use {folder}: {error.strerror}") from error
+            known = _made(folder) / _TRIED
+            self._bugs = {path.parent.name[-8:] for path in folder.glob("*/report.md")}
+            self._tried = set(known.read_text().split()) if known.exists() else set()
 
     def is_tried(self, key: str) -> bool:
         return key in self._tried
@@ -85,18 +82,26 @@ class Findings:
         self._bugs.add(found.bug)
         if self._folder is None:
             return
-        folder = self._folder / f"{original_name(found.source.function)}-{found.bug}"
-        folder.mkdir(exist_ok=True)
-        write_file(folder / "original.ll", found.source.data)
-        write_file(folder / "source.ll", reduced.source.data)
-        write_file(folder / "target.ll", reduced.target)
-        write_file(folder / "report.md", _report(found, reduced, second_opinion).encode())
+        name = re.sub(r"[^\w.-]", "_", original_name(found.source.function))[:_NAME_CHARACTERS]
+        folder = _made(self._folder / f"{name}-{found.bug}")
+        write_file(folder / "original.ll", _plain(found.source.data))
+        write_file(folder / "source.ll", _plain(reduced.source.data))
+        write_file(folder / "target.ll", _plain(reduced.target))
+        write_file(folder / "report.md", _report(reduced, second_opinion))
 
     def another(self, finding: Finding, path: Path) -> None:
         """A known bug, on one more function."""
         if self._folder is not None:
             folder = next(self._folder.glob(f"*-{finding.bug}"))
             _append(folder / "others.tsv", f"{path}\t{original_name(finding.source.function)}\n")
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OzoneError(f"cannot write {folder}: {error.strerror}") from error
+    return folder
 
 
 def _append(path: Path, line: str) -> None:
@@ -107,10 +112,15 @@ def _append(path: Path, line: str) -> None:
         raise OzoneError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _report(found: Finding, reduced: Finding, second_opinion: str) -> str:
+def _plain(text: bytes) -> bytes:
+    """Textual IR without the comment that names the module, which may name a file of ours."""
+    return re.sub(rb"\A; ModuleID = .*\n", b"", text)
+
+
+def _report(reduced: Finding, second_opinion: str) -> bytes:
     passes = f"-passes={reduced.pipeline}"
     name = reduced.source.function
-    return f"""# Wrong code with `{passes}`
+    text = f"""# Wrong code with `{passes}`
 
 LLVM {loaded_version()}:
 
@@ -123,13 +133,13 @@ alive-tv source.ll target.ll
 `@{name}` before (`source.ll`):
 
 ```llvm
-{_body(reduced.source.data)}
+{_plain(reduced.source.data).decode(errors="replace").strip()}
 ```
 
 and after (`target.ll`):
 
 ```llvm
-{_body(reduced.target)}
+{_plain(reduced.target).decode(errors="replace").strip()}
 ```
 
 **{reduced.verdict.reason}** ({reduced.verdict.judge}):
@@ -142,9 +152,4 @@ and after (`target.ll`):
 
 `original.ll` is the function as it was found, in a program.
 """
-
-
-def _body(text: bytes) -> str:
-    """Textual IR without the comment that names the module."""
-    lines = text.decode(errors="replace").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("; ModuleID")).strip()
+    return text.encode(errors="replace")

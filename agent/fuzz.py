@@ -2,9 +2,9 @@
 
 Each function is taken out of its module, so that nothing but the function itself can be wrong. What
 a judge refutes is a finding: its pipeline loses every pass and parameter that does not matter, and
-llvm-reduce takes what it can from the function as long as a judge still refutes. A refutation shows
-an input on which the source has no undefined behaviour, so a finding cannot lose its point on the
-way. Crashes of LLVM are counted.
+llvm-reduce takes what it can from the function as long as a judge still refutes, by the same law. A
+refutation shows an input on which the source has no undefined behaviour, so a finding cannot lose
+its point on the way. Crashes of LLVM are counted.
 """
 
 from __future__ import annotations
