@@ -8,11 +8,12 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
 from ir_tools.verify.execution import execute as execution
-from ir_tools.verify.execution.execute import execute
+from ir_tools.verify.execution.execute import execute, interpret
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.refinement import Judgement, Side, judge
 from ir_tools.verify.verdict import Kind, Verdict
@@ -131,9 +132,14 @@ def function(name: str, signature: str, body: str) -> str:
     return f"define {result} @{name}({parameters} {{ {body} }}\n"
 
 
-def verdict(signature: str, source: str, target: str, runs: int = RUNS) -> Verdict:
+Execute = Callable[[tuple[bytes, str], tuple[bytes, str], int, int, float], Verdict]
+
+
+def verdict(
+    signature: str, source: str, target: str, runs: int = RUNS, by: Execute = execute
+) -> Verdict:
     text = DECLARATIONS + function("src", signature, source) + function("tgt", signature, target)
-    return execute((text.encode(), "src"), (text.encode(), "tgt"), runs, 1, 20.0)
+    return by((text.encode(), "src"), (text.encode(), "tgt"), runs, 1, 20.0)
 
 
 @pytest.fixture
@@ -167,6 +173,24 @@ def test_a_wrong_target_is_refuted(signature: str, source: str, target: str) -> 
     found = verdict(signature, source, target)
     assert found.kind is Kind.REFUTED, found
     assert "input" in found.counterexample
+
+
+@pytest.mark.parametrize(("signature", "source", "right"), parts(3), ids=NAMES)
+def test_the_interpreter_alone_accepts_nothing(signature: str, source: str, right: str) -> None:
+    found = verdict(signature, source, right, by=interpret)
+    assert found.kind is Kind.UNKNOWN
+    assert found.reason.startswith("no difference in the interpreter, on ")
+
+
+@pytest.mark.parametrize(("signature", "source", "wrong"), parts(4), ids=NAMES)
+def test_the_interpreter_alone_refutes_what_does_not_take_a_machine(
+    signature: str, source: str, wrong: str
+) -> None:
+    alone, together = (verdict(signature, source, wrong, by=by) for by in (interpret, execute))
+    if "machine code" in together.reason:
+        assert alone.kind is Kind.UNKNOWN
+    else:
+        assert alone == together
 
 
 @pytest.mark.usefixtures("by_machine")
