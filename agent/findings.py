@@ -113,8 +113,8 @@ def _append(path: Path, line: str) -> None:
 
 
 def _plain(text: bytes) -> bytes:
-    """Textual IR without the comment that names the module, which may name a file of ours."""
-    return re.sub(rb"\A; ModuleID = .*\n", b"", text)
+    """Textual IR without the module's and the source's names, which say where a file once was."""
+    return re.sub(rb"\A(; ModuleID = .*\n)?(source_filename = .*\n)?", b"", text)
 
 
 def _report(reduced: Finding, second_opinion: str) -> bytes:
