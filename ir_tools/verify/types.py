@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -77,10 +78,12 @@ class Types:
             case 10 if lib.LLVMTypeIsSized(handle):
                 count = lib.LLVMGetNumContainedTypes(handle)
                 handles = elements(count, functools.partial(lib.LLVMGetSubtypes, handle))
-                members = tuple(self[each] for each in handles)
+                structure = ir.StructType(
+                    tuple(self[each] for each in handles), bool(lib.LLVMIsPackedStruct(handle))
+                )
                 self._leaves[handle] = sum(self._leaves.get(each, 1) for each in handles)
-                if self._leaves[handle] <= _MOST_LEAVES:
-                    return ir.StructType(members, bool(lib.LLVMIsPackedStruct(handle)))
+                small = self._leaves[handle] <= _MOST_LEAVES
+                return structure if small else ir.OtherType(_large(structure))
             case 11:
                 element = self[lib.LLVMGetElementType(handle)]
                 return ir.ArrayType(lib.LLVMGetArrayLength2(handle), element)
@@ -106,6 +109,11 @@ class Types:
             lib.LLVMABIAlignmentOfType(layout, handle),
             tuple(lib.LLVMOffsetOfElement(layout, handle, i) for i in range(count)),
         )
+
+
+def _large(structure: ir.StructType) -> str:
+    """A name for what it is: LLVM's text of it has addresses of this process."""
+    return f"a large structure ({hashlib.sha256(str(structure).encode()).hexdigest()[:32]})"
 
 
 def _index_bits(layout: str) -> dict[int, int]:

@@ -166,6 +166,17 @@ def test_a_structure_that_nests_itself_twice_at_each_level_ends() -> None:
     assert isinstance(module.variables["g"].type, ir.OtherType)
 
 
+def test_a_large_structure_is_called_the_same_whenever_it_is_read() -> None:
+    levels = "\n".join(f"%{n} = type {{ %{n - 1}, %{n - 1} }}" for n in range(1, 16))
+    rest = f"{levels}\n@g = external global %15"
+    types = [
+        read(f"%0 = type {{ {first}, i8 }}\n{rest}").variables["g"].type
+        for first in ("i8", "i8", "i16")
+    ]
+    assert types[0] == types[1] != types[2]
+    assert isinstance(types[0], ir.OtherType)
+
+
 def test_what_no_judge_understands_is_named() -> None:
     module = read("""
 define void @f(<vscale x 2 x i32> %v) {
