@@ -109,6 +109,8 @@ class Solver:
 
     def _check(self, terms: Sequence[z3.BoolRef]) -> z3.ModelRef | None:
         """A model, in a context of its own: what z3 did before changes neither order nor cost."""
+        if any(map(z3.is_false, terms)):
+            return None
         context = z3.Context()
         solver = z3.Solver(ctx=context)
         seconds = self.budget.seconds_left
