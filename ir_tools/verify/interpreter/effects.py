@@ -167,10 +167,6 @@ def _objectsize(machine: Any, context: Context, arguments: list[Any], bundles: B
     return 0 if arguments[1] else (1 << bits) - 1
 
 
-def _canonicalize(machine: Any, context: Context, arguments: list[Any], bundles: Bundles) -> Any:
-    raise Unsupported(context.call.name)
-
-
 EFFECTS: dict[str, Effect] = {
     "assume": _assume,
     "expect": _expect,

@@ -283,6 +283,17 @@ def sqrt(type_: ir.FloatType) -> Callable[[int], Result]:
     return root
 
 
+def canonicalize(type_: ir.FloatType) -> Callable[[int], Result]:
+    """A product with 1."""
+    decode, form = decoder(type_), format_of(type_)
+
+    def canonical(a: int) -> Result:
+        x = decode(a)
+        return form.nan if x != x else a
+
+    return canonical
+
+
 def _half_away(x: float) -> float:
     whole = math.trunc(x)
     return whole + math.copysign(1, x) if abs(x - whole) >= 0.5 else whole

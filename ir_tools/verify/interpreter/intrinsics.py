@@ -138,6 +138,7 @@ _FLOATS: dict[str, Callable[[ir.FloatType], Lane]] = {
     "fabs": floats.fabs,
     "copysign": floats.copysign,
     "sqrt": floats.sqrt,
+    "canonicalize": floats.canonicalize,
     "fma": floats.fma,
     "fmuladd": floats.fmuladd,
 }
