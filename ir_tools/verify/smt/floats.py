@@ -314,17 +314,17 @@ class Floats:
 
     def _to_integer(self, signed: bool, value: Scalar, from_: ir.Type, to: ir.Type) -> Scalar:
         """Poison where the value, rounded to zero, does not fit."""
-        assert isinstance(to, ir.IntType)
-        number, kind = _number(value.bits, from_), sort(from_)
-        whole = z3.fpRoundToIntegral(lasting(z3.RTZ), number)
-        low = z3.FPVal(-(2.0 ** (to.bits - 1)) if signed else -1.0, kind)
-        high = z3.FPVal(2.0 ** (to.bits - signed), kind)
-        above = z3.fpGEQ(whole, low) if signed else z3.fpGT(whole, low)
-        special = either(is_nan(value.bits, from_), is_infinite(value.bits, from_))
-        fits = both(negate(special), z3.simplify(both(above, z3.fpLT(whole, high))))
-        make = z3.fpToSBV if signed else z3.fpToUBV
-        bits = z3.simplify(make(lasting(z3.RTZ), number, z3.BitVecSort(to.bits)))
+        bits, fits = _whole(signed, value.bits, from_, to)
         return Scalar(bits, either(value.poison, negate(fits)), value.undef)
+
+    def saturated(self, signed: bool, value: Scalar, from_: ir.Type, to: ir.Type) -> Scalar:
+        """fptosi.sat and fptoui.sat: the nearest that fits, and 0 for NaN."""
+        bits, fits = _whole(signed, value.bits, from_, to)
+        least = z3.BitVecVal(1 << to.bits - 1 if signed else 0, to.bits)  # type: ignore[union-attr]
+        bound = choose(z3.simplify(sign(value.bits) == 1), least, z3.simplify(least - 1))
+        zero = z3.BitVecVal(0, to.bits)  # type: ignore[union-attr]
+        result = choose(fits, bits, choose(is_nan(value.bits, from_), zero, bound))
+        return Scalar(z3.simplify(result), value.poison, value.undef)
 
     # classes --------------------------------------------------------------------------------
 
@@ -338,6 +338,37 @@ class Floats:
         size, fraction = _layout(type_)
         quiet = z3.BitVecVal(((1 << size - 1) - 1) >> (fraction - 1) << (fraction - 1), size)
         return Scalar(choose(is_nan(bits, type_), quiet, bits), value.poison, value.undef)
+
+
+def _whole(
+    signed: bool, bits: z3.BitVecRef, from_: ir.Type, to: ir.Type
+) -> tuple[z3.BitVecRef, z3.BoolRef]:
+    """The number rounded to zero, and whether the type has it.
+
+    By shifts: z3's own conversion leaves open what does not fit, and may then give up.
+    """
+    assert isinstance(to, ir.IntType)
+    magnitude, fits = _magnitude(bits, from_, to.bits)
+    negative, limit = sign(bits) == 1, z3.BitVecVal(1 << to.bits - signed, magnitude.size())
+    least = limit if signed else z3.BitVecVal(0, magnitude.size())
+    fits = both(fits, z3.simplify(z3.ULE(magnitude, z3.If(negative, least, limit - 1))))
+    result = z3.Extract(to.bits - 1, 0, z3.If(negative, -magnitude, magnitude))
+    return z3.simplify(result), fits
+
+
+def _magnitude(bits: z3.BitVecRef, type_: ir.Type, count: int) -> tuple[z3.BitVecRef, z3.BoolRef]:
+    """The digits before the point, and whether these are no more than `count`."""
+    sort(type_)
+    size, fraction = _layout(type_)
+    wide = size - 1 - fraction
+    one = (1 << wide - 1) - 1  # the exponent of numbers from 1 to 2
+    width = max(count, fraction + 1, wide) + 1
+    exponent = z3.ZeroExt(width - wide, z3.Extract(size - 2, fraction, bits))
+    digits = z3.Concat(z3.BitVecVal(1, width - fraction), _fraction(bits, fraction))
+    left, right = exponent - (one + fraction), one + fraction - exponent
+    whole = z3.If(z3.UGE(exponent, one + fraction), digits << left, z3.LShR(digits, right))
+    fits = z3.ULT(exponent, min(one + count, (1 << wide) - 1))  # the greatest are no numbers
+    return z3.simplify(whole), z3.simplify(fits)
 
 
 def class_test(bits: z3.BitVecRef, type_: ir.Type, mask: int) -> z3.BoolRef:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SIGNS = ("fabs", "copysign")
 _ARITHMETIC = ("sqrt", "fma", "ceil", "floor", "trunc", "rint", "nearbyint", "round", "roundeven")
 _EXTREMES = ("minnum", "maxnum", "minimum", "maximum", "minimumnum", "maximumnum")
+_SATURATING = ("fptosi.sat", "fptoui.sat")
 _FLOAT_REDUCTIONS = {
     "vector.reduce.fmin": "minnum",
     "vector.reduce.fmax": "maxnum",
@@ -47,6 +48,7 @@ class IntrinsicCalls:
             **dict.fromkeys(_ARITHMETIC, self._float),
             **dict.fromkeys(_EXTREMES, self._extreme),
             **dict.fromkeys(_FLOAT_REDUCTIONS, self._reduce_floats),
+            **dict.fromkeys(_SATURATING, self._saturated),
             "fmuladd": self._fmuladd,
             "is.fpclass": self._is_fpclass,
             "canonicalize": self._canonicalize,
@@ -169,6 +171,15 @@ class IntrinsicCalls:
         return ops.fold(
             lambda x, y: floats.extreme(opcode, instruction.flags, type_, x, y),
             ops.scalars(vector),
+        )
+
+    def _saturated(self, state: State, instruction: ir.Instruction, name: str) -> Value:
+        self.instructions.check_denormals(name)
+        floats, from_ = self.instructions.floats, self._floats(instruction)
+        to = ops.element_type(instruction.type)
+        return ops.lanewise(
+            lambda x: floats.saturated(name == "fptosi.sat", x, from_, to),
+            *self.instructions.uses(state, instruction),
         )
 
     def _is_fpclass(self, state: State, instruction: ir.Instruction, _: str) -> Value:

@@ -80,6 +80,13 @@ _EXPRESSIONS = [
      "mismatch"),
     ("i1 (half %x)", "fcmp uno half %x, 0.0", "fcmp une half %x, %x", "fcmp ord half %x, 0.0",
      "mismatch"),
+    ("i8 (half %x)", "call i8 @llvm.fptosi.sat.i8.f16(half %x)",
+     "call i8 @llvm.fptosi.sat.i8.f16(half %x)", "fptosi half %x to i8", "poison"),
+    ("i8 (half %x)", "fptosi half %x to i8", "call i8 @llvm.fptosi.sat.i8.f16(half %x)",
+     "call i8 @llvm.fptoui.sat.i8.f16(half %x)", "mismatch"),
+    ("i1200 (double %x)", "fptosi double %x to i1200", "fptosi double %x to i1200",
+     "fptoui double %x to i1200", "poison"),
+    ("i13 (bfloat %x)", "fptosi bfloat 0xR00C3 to i13", "add i13 0, 0", "add i13 1, 0", "mismatch"),
     ("i8 (half %x)", "fptosi half %x to i8", "fptosi half %x to i8", "fptoui half %x to i8",
      "poison"),
 ]  # fmt: skip
@@ -90,6 +97,9 @@ declare i8 @llvm.ctlz.i8(i8, i1)
 declare i8 @llvm.fshl.i8(i8, i8, i8)
 declare i8 @llvm.fshr.i8(i8, i8, i8)
 declare i8 @llvm.usub.sat.i8(i8, i8)
+declare half @llvm.canonicalize.f16(half)
+declare i8 @llvm.fptosi.sat.i8.f16(half)
+declare i8 @llvm.fptoui.sat.i8.f16(half)
 declare i8 @llvm.ssub.sat.i8(i8, i8)
 """
 
