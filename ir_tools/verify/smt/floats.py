@@ -333,11 +333,13 @@ class Floats:
         return truth(class_test(value.bits, type_, mask), value.poison, value)
 
     def canonical(self, type_: ir.Type, value: Scalar) -> Scalar:
-        bits = value.bits
+        """canonicalize: a product with 1, so that a NaN is any quiet one that this may give."""
         sort(type_)
-        size, fraction = _layout(type_)
-        quiet = z3.BitVecVal(((1 << size - 1) - 1) >> (fraction - 1) << (fraction - 1), size)
-        return Scalar(choose(is_nan(bits, type_), quiet, bits), value.poison, value.undef)
+        bits = value.bits
+        quiet = z3.BitVecVal(1 << _layout(type_)[1] - 1, bits.size())
+        product = self._nan(type_, bits, (value,))
+        result = choose(is_nan(bits, type_), product | quiet, bits)
+        return Scalar(z3.simplify(result), value.poison, value.undef)
 
 
 def _whole(
