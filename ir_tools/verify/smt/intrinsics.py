@@ -171,7 +171,7 @@ IDENTITIES = (
     "expect", "expect.with.probability", "ssa.copy", "annotation", "ptr.annotation",
 )  # fmt: skip
 NOTHING = (
-    "donothing", "sideeffect", "dbg", "experimental.noalias.scope.decl", "pseudoprobe",
+    "donothing", "sideeffect", "dbg", "pseudoprobe",
     "var.annotation", "codeview.annotation", "fake.use", "prefetch",
 )  # fmt: skip
 
