@@ -19,6 +19,7 @@ from ir_tools.verify.smt.logic import both, negate
 from ir_tools.verify.smt.values import BudgetError, Choices, kind
 
 _MOST_WITNESSES = 12
+_WALL = 10  # times the processor's time
 _MOST_UNITS = (1 << 32) - 1  # that z3 can be told
 Witness = list[tuple[z3.ExprRef, z3.ExprRef]]
 
@@ -113,15 +114,19 @@ class Solver:
             return None
         context = z3.Context()
         solver = z3.Solver(ctx=context)
-        seconds = self.budget.seconds_left
         solver.add(*(term.translate(context) for term in terms))
-        solver.set("timeout", max(1, int(1000 * seconds)))
+        solver.set("timeout", _wall_ms(self.budget.seconds_left))
         solver.set("rlimit", min(self.budget.left, _MOST_UNITS))
         answer = solver.check()
         self.budget.spend(solver.statistics().get_key_value("rlimit count"))
         if answer == z3.unknown:
             raise BudgetError(f"z3 gave up: {solver.reason_unknown()}")
         return solver.model().translate(z3.main_ctx()) if answer == z3.sat else None
+
+
+def _wall_ms(seconds: float) -> int:
+    """What z3's clock gives to so much of the processor's time on a busy machine."""
+    return max(1, int(1000 * _WALL * seconds))
 
 
 def counterparts(source: Choices, target: Choices) -> list[Witness]:

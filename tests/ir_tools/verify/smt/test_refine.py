@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 pytest.importorskip("z3")
 
 from ir_tools.llvm import Context
 from ir_tools.verify.reader import read_module
+from ir_tools.verify.smt.budget import OUT_OF_BUDGET, OUT_OF_TIME
 from ir_tools.verify.smt.refine import check
 from ir_tools.verify.verdict import Kind, Verdict
 
 _ACCEPTED = (Kind.PROVED, Kind.BOUNDED)
 
 
-def judged(text: str, unroll: int = 4) -> Verdict:
+def judged(text: str, unroll: int = 4, timeout_s: float = 20) -> Verdict:
     """The verdict on @src and @tgt of a module."""
     with Context() as context, context.parse(text.encode(), "pair") as module:
         pair = read_module(module)
-    return check((pair, "src"), (pair, "tgt"), unroll, timeout_s=20)
+    return check((pair, "src"), (pair, "tgt"), unroll, timeout_s)
 
 
 def functions(signature: str, source: str, target: str, declarations: str = "") -> str:
@@ -231,3 +234,19 @@ def test_a_promise_of_a_call_that_the_source_does_not_make_is_not_believed() -> 
     source = "define void @src(ptr %p) {\ncall void @f(ptr %p)\nret void\n}\ndeclare void @f(ptr)\n"
     target = "define void @tgt(ptr %p) {\ncall void @f(ptr readonly %p)\nret void\n}\n"
     assert judged(source + target).kind is Kind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("speed", "reason"), [(1, OUT_OF_BUDGET), (10, OUT_OF_BUDGET), (10_000, OUT_OF_TIME)]
+)
+def test_where_its_budget_ends_does_not_depend_on_the_clock(
+    speed: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow machine is one whose clock is fast; only one that stands still is noticed."""
+    squares = "%a = mul i32 %x, %x\n%b = mul i32 %y, %y\n%r = sub i32 %a, %b\nret i32 %r"
+    product = "%a = add i32 %x, %y\n%b = sub i32 %x, %y\n%r = mul i32 %a, %b\nret i32 %r"
+    text = functions("i32 (i32 %x, i32 %y)", squares, product)
+    clock = time.process_time
+    monkeypatch.setattr(time, "process_time", lambda: speed * clock())
+    verdict = judged(text, timeout_s=0.1)
+    assert verdict == Verdict(Kind.UNKNOWN, "smt", reason)
