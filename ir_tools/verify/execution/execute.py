@@ -52,7 +52,8 @@ _PATIENCE = 3  # inputs, until that is asked
 _STRANGE = 16  # runs of the source's machine code that the interpreter does not agree with
 _PER_S = 800_000  # instructions of all runs in the interpreter, for each second that is allowed
 _OF_AN_INPUT = 4_000  # instructions' worth
-_GRACE = 4  # times the seconds allowed, on a clock: a busy machine must not change a verdict
+_GRACE = 10  # times the seconds allowed, on a clock: a busy machine must not change a verdict
+OUT_OF_TIME = "out of time"
 _HANG_S = 0.5  # CPU time that machine code may take for what took the interpreter its fuel
 _HOPELESS = 24  # inputs that all end for want of an instruction
 _TRAPS = ("SIGILL", "SIGTRAP", "SIGABRT")
@@ -89,8 +90,8 @@ def execute(
     """Judge a pair, each (IR or bitcode, function's name), on `runs` inputs made from the seed.
 
     The seconds are those of an idle machine: instructions are counted, and the clock is a safety
-    net far beyond. The verdict depends on the seed alone, unless that is reached. Raises
-    ParseError and InvalidModuleError for what is no IR.
+    net far beyond. The verdict depends on the seed alone, unless that is reached: then it is
+    unknown, `OUT_OF_TIME`. Raises ParseError and InvalidModuleError for what is no IR.
     """
     try:
         with Context() as context:
@@ -168,6 +169,8 @@ class _Execution:
             if judgement.law:
                 return self._refuted(judgement)
             judgements.append(judgement)
+        if self._is_late():
+            return _unknown(OUT_OF_TIME)
         if len(judgements) < ENOUGH:
             return self._too_few(len(judgements), "count")
         return self._compared(judgements)
@@ -186,13 +189,15 @@ class _Execution:
         because = f": {common[0][0]}" if common else ""
         return _unknown(f"only {count} of {self._tried} inputs {what}{because}")
 
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
     # by the interpreter -------------------------------------------------------------------------
 
     def _judgements(self) -> Iterator[Judgement]:
         """Those that count, up to the first that refutes."""
         source, target = ((side.reading, side.name) for side in self._pair)
-        now = time.monotonic()
-        meter = Meter(self._instructions, now + (self._deadline - now) / 2)
+        meter = Meter(self._instructions, self._deadline)
         hope, counted = _HOPELESS, 0
         tries = self._runs * _TRIES
         for number, given in enumerate(itertools.islice(self._inputs(meter), tries)):
@@ -259,6 +264,8 @@ class _Execution:
             else:
                 skip = ours or theirs
                 self._reasons[skip.reason if isinstance(skip, Skip) else str(skip)] += 1
+        if self._is_late():
+            return _unknown(OUT_OF_TIME)
         if count < ENOUGH:
             return self._too_few(count, "could be compared")
         return Verdict(Kind.TESTED, _JUDGE, inputs=count)

@@ -320,3 +320,33 @@ def test_a_null_pointer_stays_one_where_memory_was_zero(store: str) -> None:
     first = f"{head}define ptr @f(ptr %p) {{ {body} %q = load ptr, ptr %p ret ptr %q }}".encode()
     second = f"{head}define ptr @f(ptr %p) {{ {body} ret ptr null }}".encode()
     assert execute((first, "f"), (second, "f"), 200, 1, 20.0).kind is Kind.TESTED
+
+
+_COUNTING = """
+define i32 @NAME(i32 %n) {
+entry:
+  br label %loop
+loop:
+  %i = phi i32 [ 0, %entry ], [ %next, %loop ]
+  %next = add i32 %i, 1
+  %more = icmp ult i32 %next, 900
+  br i1 %more, label %loop, label %done
+done:
+  %r = xor i32 %i, %n
+  ret i32 %r
+}
+"""
+
+
+def test_what_it_says_when_its_budget_ends_does_not_depend_on_the_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A slow machine is one whose clock is fast; only one that stands still is noticed."""
+    sides = [(_COUNTING.replace("NAME", name).encode(), name) for name in ("src", "tgt")]
+    clock, verdicts = time.monotonic, []
+    for speed in (1, 4, 10_000):
+        monkeypatch.setattr(time, "monotonic", lambda speed=speed: speed * clock())
+        verdicts.append(execute(*sides, runs=RUNS, seed=1, timeout_s=0.1))
+    assert verdicts[0] == verdicts[1]
+    assert verdicts[0].reason.startswith("only ")
+    assert verdicts[2] == Verdict(Kind.UNKNOWN, "execution", execution.OUT_OF_TIME)
