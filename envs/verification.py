@@ -20,10 +20,11 @@ from ir_tools.verify import alive
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 
 RUNGS = ("identity", "smt", "alive", "execution")
-_FOLDERS = ("ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
-# What another run, on another day, might not say again: limits of time, deaths, the solver's own.
+_JUDGES = ("smt", "interpreter", "execution")
+_FOLDERS = ("ir_tools", "ir_tools/verify", *(f"ir_tools/verify/{name}" for name in _JUDGES))
+# What another run, on another day, might not say again: limits of time and memory, deaths.
 _DOUBTFUL = re.compile(
-    r"out of (time|budget)|time is up|z3|alive-tv: (timed|Timeout|SMT|SIG)|(crash|hang|oom|killed):"
+    r"out of (time|memory)|z3:|alive-tv: (timed|Timeout|SMT|SIG)|(crash|hang|oom|killed):"
 )
 _SETTLED = (Kind.PROVED, Kind.REFUTED)
 
@@ -75,7 +76,7 @@ def _verdict(rung: str, reply: object) -> Verdict | None:
 def _key(source: Side, target: Side, effort: Effort, rungs: Sequence[str]) -> str:
     about = (
         identity(),
-        code_identity("ir_tools", "ir_tools/verify", "ir_tools/verify/smt"),
+        code_identity(*_FOLDERS),
         effort,
         tuple(rungs),
         alive.identity(),
