@@ -20,6 +20,7 @@ class Side:
 class Effort:
     """How hard to try, for one pair. Execution stops at `runs` inputs or at its time.
 
+    Times are nominal: work is counted, so that a verdict is a function of the pair and of this.
     SMT leaves functions of more than `smt_instructions` alone; None for all.
     """
 
