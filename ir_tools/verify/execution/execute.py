@@ -105,10 +105,9 @@ def interpret(
     source: tuple[bytes, str], target: tuple[bytes, str], runs: int, seed: int, timeout_s: float
 ) -> Verdict:
     """As `execute`, but by the reference interpreter alone, which is quick: refuted or unknown."""
-    deadline = time.monotonic() + timeout_s
     try:
         with Context() as context:
-            return _Execution(_read(context, source, target), runs, seed, deadline).interpreted()
+            return _Execution(_read(context, source, target), runs, seed, timeout_s).interpreted()
     except (UnfitError, Unsupported) as error:
         return _unknown(str(error))
 

@@ -15,6 +15,7 @@ intrinsics.py      what LLVM's pure intrinsics mean
 libraries.py       library functions whose meaning LLVM knows: it may rewrite a call into another
 library_models.py  exact models of library functions on memory that LLVM folds, expands and merges
 operations.py      pure operations on whole values: poison, undef
+output.py          what output functions print, so that rewritten calls compare
 pure_steps.py      steps that touch no memory: arithmetic, comparisons, casts, vectors, aggregates
 refinement.py      is what the target did allowed by what the source did?
 rendering.py       inputs, outcomes and counterexamples as text for people
