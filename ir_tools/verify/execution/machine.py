@@ -64,6 +64,7 @@ class Machine:
         self._reading, self._function = reading, reading.functions[function]
         self._next, self._hang_s = base, hang_s
         self._globals: dict[str, int] = {}
+        self._filled = 0  # of them
         self._lasting, self._arena = Arena(), Arena()
         self._code = jit.Code(module, function, self._on_call, self._place)
         self._stub_of = {stub.callee: stub.address for stub in self._code.stubs if stub.callee}
@@ -119,14 +120,13 @@ class Machine:
 
     def _fill_globals(self) -> None:
         """What does not change from run to run; the contents of constants may need more places."""
-        done = 0
-        while done < len(self._globals):
-            name, address = list(self._globals.items())[done]
+        while self._filled < len(self._globals):
+            name, address = list(self._globals.items())[self._filled]
             if name in self._stub_of:
                 self._lasting.jump(address, self._stub_of[name])
             elif name in self._reading.variables:
                 self._fill_constant(name, address)
-            done += 1
+            self._filled += 1
 
     def _fill_constant(self, name: str, address: int) -> None:
         """The contents of a constant, once and for all; other variables come with each input."""
@@ -142,10 +142,16 @@ class Machine:
         return self._place(block[1:]) if block[0] == "@" else None
 
     def _address(self, given: Input, block: str) -> int | None:
-        known = self._globals.get(block[1:]) if block[0] == "@" else None
-        if known is None and block in given.blocks:
+        name = block[1:] if block[0] == "@" else ""
+        if name in self._globals:
+            return self._globals[name]
+        if block in given.blocks:
             return given.blocks[block].address
-        return known
+        if name in self._reading.variables or name in self._reading.functions:
+            address = self._place(name)  # the input leads there, this side's code does not
+            self._fill_globals()
+            return address
+        return None
 
     # a run --------------------------------------------------------------------------------------
 

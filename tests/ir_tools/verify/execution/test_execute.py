@@ -350,3 +350,20 @@ def test_what_it_says_when_its_budget_ends_does_not_depend_on_the_clock(
     assert verdicts[0] == verdicts[1]
     assert verdicts[0].reason.startswith("only ")
     assert verdicts[2] == Verdict(Kind.UNKNOWN, "execution", execution.OUT_OF_TIME)
+
+
+def test_inputs_lead_to_constants_that_only_the_source_knows() -> None:
+    body = """
+define i32 @f(ptr %p) {
+  %null = icmp eq ptr %p, null
+  br i1 %null, label %none, label %some
+none:
+  ret i32 -1
+some:
+  %v = load i8, ptr %p
+  %w = zext i8 %v to i32
+  ret i32 %w
+}"""
+    source = f'@a = constant [2 x i8] c"a\\00"\n@b = constant [2 x i8] c"b\\00"\n{body}'
+    found = execute((source.encode(), "f"), (body.encode(), "f"), runs=128, seed=0, timeout_s=5)
+    assert (found.kind, found.reason) == (Kind.TESTED, "")
