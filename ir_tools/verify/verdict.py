@@ -52,6 +52,8 @@ class Verdict:
     counterexample   inputs and both results, for people; of `refuted` alone
     unroll           times that loops were unrolled; of `bounded` alone
     inputs           that were run without undefined behaviour and compared; of `tested` alone
+    suspicion        the law that a counterexample breaks which nothing has confirmed; of `unknown`
+                     alone, and no run of samples lifts it
     """
 
     kind: Kind
@@ -60,6 +62,7 @@ class Verdict:
     counterexample: str = ""
     unroll: int = 0
     inputs: int = 0
+    suspicion: str = ""
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -89,7 +92,8 @@ def acceptance(name: str) -> Accept | None:
 
 
 def stronger(smt: Verdict, execution: Verdict) -> Verdict:
-    """What both together say: a difference that was run counts even against a bounded proof."""
+    """What both together say: a difference that was run counts even against a bounded proof, and
+    no number of runs against a counterexample that is merely suspected."""
     if Kind.REFUTED in (smt.kind, execution.kind):
         return smt if smt.kind is Kind.REFUTED else execution
     if execution.kind is Kind.PROVED or (
@@ -97,7 +101,7 @@ def stronger(smt: Verdict, execution: Verdict) -> Verdict:
     ):
         return execution
     if execution.kind is Kind.TESTED and smt.kind is Kind.UNKNOWN:
-        return dataclasses.replace(execution, reason=smt.reason)
+        return smt if smt.suspicion else dataclasses.replace(execution, reason=smt.reason)
     if smt.kind is Kind.UNKNOWN:
         reasons = dict.fromkeys(filter(None, (smt.reason, execution.reason)))
         return dataclasses.replace(smt, reason="; ".join(reasons))

@@ -60,6 +60,11 @@ def _unknown(reason: str) -> Verdict:
     return Verdict(Kind.UNKNOWN, _JUDGE, reason)
 
 
+def _suspected(law: str, doubt: str) -> Verdict:
+    """A counterexample that may be spurious, and why it may."""
+    return Verdict(Kind.UNKNOWN, _JUDGE, f"perhaps: {law}; but {doubt}", suspicion=law)
+
+
 @dataclass(slots=True)
 class _Check:
     source: tuple[ir.Module, str]
@@ -131,11 +136,11 @@ class _Check:
         if found.law == MEMORY:
             doubts += sorted(session.world.weak_mismatches)
         if doubts:
-            return _unknown(f"perhaps: {found.law}; but {'; '.join(doubts)}")
+            return _suspected(found.law, "; ".join(doubts))
         if self.with_undef:
-            return _unknown(f"{found.law}, where an argument is undef")
+            return _suspected(found.law, "only where an argument is undef")
         if replayed and replayed.denies:
-            return _unknown(f"perhaps: {found.law}; but {_NOT_CONFIRMED}")
+            return _suspected(found.law, _NOT_CONFIRMED)
         return Verdict(Kind.REFUTED, _JUDGE, found.law, counterexample=text)
 
     def _tied(self, session: Session, relation: Relation) -> Counterexample | None:

@@ -85,6 +85,7 @@ def test_what_cannot_be_compared_is_refused(target: str, message: str) -> None:
 UNKNOWN = Verdict(Kind.UNKNOWN, "smt", reason="too hard")
 TESTED = Verdict(Kind.TESTED, "execution", inputs=9)
 BOUNDED = Verdict(Kind.BOUNDED, "smt", unroll=4)
+SUSPECTED = Verdict(Kind.UNKNOWN, "smt", reason="perhaps", suspicion="calls differ")
 REFUTED = Verdict(Kind.REFUTED, "execution", reason="value mismatch", counterexample="%x = 1")
 
 
@@ -97,7 +98,12 @@ def test_a_difference_that_was_run_counts_against_a_bounded_proof() -> None:
     assert both.reason == "too hard; no inputs"
 
 
-@pytest.mark.parametrize("verdict", [UNKNOWN, TESTED, BOUNDED, REFUTED])
+def test_no_number_of_runs_lifts_a_suspicion() -> None:
+    assert stronger(SUSPECTED, TESTED) == SUSPECTED
+    assert stronger(SUSPECTED, REFUTED) == REFUTED
+
+
+@pytest.mark.parametrize("verdict", [UNKNOWN, SUSPECTED, TESTED, BOUNDED, REFUTED])
 def test_verdicts_survive_json(verdict: Verdict) -> None:
     assert Verdict.from_json(verdict.to_json()) == verdict
 
