@@ -83,9 +83,11 @@ def _release(pointer: Pointer) -> None:
 
 
 def _free(machine: Any, arguments: list[Any]) -> None:
-    if arguments[0] is POISON or arguments[0] != NULL:
-        _check(arguments[0])
-        _release(arguments[0])
+    """Nothing, of address zero, whatever block a pointer there was made from."""
+    (pointer, *_) = arguments
+    if not isinstance(pointer, Pointer) or pointer.address:
+        _check(pointer)
+        _release(pointer)
 
 
 _BY_NAME: dict[str, Meaning] = {

@@ -19,10 +19,10 @@ from ir_tools.verify.smt import addressing, ops
 from ir_tools.verify.smt import effects as effect
 from ir_tools.verify.smt.effects import Effects
 from ir_tools.verify.smt.intrinsic_calls import IntrinsicCalls
-from ir_tools.verify.smt.library import is_library
-from ir_tools.verify.smt.logic import FALSE, TRUE, both, either, equal, implies
+from ir_tools.verify.smt.library import FREERS, is_library
+from ir_tools.verify.smt.logic import FALSE, TRUE, both, either, equal, implies, negate
 from ir_tools.verify.smt.session import Pure
-from ir_tools.verify.smt.state import Event, State
+from ir_tools.verify.smt.state import Event, State, join
 from ir_tools.verify.smt.values import Lanes, Scalar, UnsupportedError, Value
 from ir_tools.verify.smt.world import World
 
@@ -70,7 +70,31 @@ class Calls:
                 callee = self._callee(instruction.call)
                 state.values[instruction.name] = self._promised(state, instruction, callee, result)
             return True
+        if self._frees(instruction.call):
+            return self._free(state, instruction, instruction.call)
         return self._unknown(state, instruction, instruction.call)
+
+    def _frees(self, call: ir.Call) -> bool:
+        callee = self._callee(call)
+        attributes = {*call.attributes, *(callee.attributes if callee else ())}
+        null_is_poison = "nonnull" in effect.parameter(call, callee, 0)
+        return call.name in FREERS and "nobuiltin" not in attributes and not null_is_poison
+
+    def _free(self, state: State, instruction: ir.Instruction, call: ir.Call) -> bool:
+        """Of the null pointer nothing, and so it is no event."""
+        pointer = self.instructions.use(state, instruction.operands[0])
+        assert isinstance(pointer, Scalar)
+        null = z3.simplify(both(negate(pointer.poison), state.memory.is_null(pointer)))
+        if z3.is_false(null):
+            return self._unknown(state, instruction, call)
+        nothing = state.where(null)
+        if nothing.path.is_impossible:
+            return self._unknown(state, instruction, call)
+        freed = state.where(negate(null))
+        if not freed.path.is_impossible:
+            self._unknown(freed, instruction, call)
+            state.become(join([freed, nothing]))
+        return True
 
     def _trap(self, state: State) -> bool:
         effects = Effects(0, returns=False, never_returns=True)

@@ -248,7 +248,8 @@ class Memory:
     ) -> tuple[Memory, z3.BoolRef]:
         """`memset`."""
         count = self._word(length.bits)
-        ub = either(length.poison, self._fault(target, count, align, writes=True))
+        some = negate(equal(count, self.world.word(0)))
+        ub = either(length.poison, both(some, self._fault(target, count, align, writes=True)))
         memory = self
         for condition, place in resolve(target.bits):
             events = memory._filled(condition, place, count, byte, align)
@@ -271,11 +272,7 @@ class Memory:
     ) -> tuple[Memory, z3.BoolRef]:  # fmt: skip
         """`memmove`, or `memcpy`, whose blocks have to be apart or the same."""
         count = self._word(length.bits)
-        faults = [
-            length.poison,
-            self._fault(target, count, aligns[0], writes=True),
-            self._fault(origin, count, aligns[1]),
-        ]
+        faults = [self._fault(target, count, aligns[0], True), self._fault(origin, count, aligns[1])]
         memory = self
         for here, place in resolve(target.bits):
             for there, start in resolve(origin.bits):
@@ -287,7 +284,8 @@ class Memory:
                         memory.events, condition, place, count, self.events, start, aligns[0]
                     )
                     memory = replace(memory, events=event)
-        return memory, z3.simplify(either(*faults))
+        some = negate(equal(count, self.world.word(0)))
+        return memory, z3.simplify(either(length.poison, both(some, either(*faults))))
 
     def _overlap(self, left: Place, right: Place, count: z3.BitVecRef) -> z3.BoolRef:
         if pointers.apart(left.block, right.block):

@@ -101,6 +101,8 @@ class Promises:
     def _with_poison(
         self, state: State, value: Value, type_: ir.Type, attributes: Mapping[str, object]
     ) -> Value:
+        if isinstance(type_, ir.VoidType):
+            return value
         if isinstance(value, Lanes):
             if isinstance(type_, ir.StructType):
                 types: Sequence[ir.Type] = type_.elements

@@ -11,7 +11,8 @@ from ir_tools.verify.interpreter import rendering
 from ir_tools.verify.smt.added import check_added
 from ir_tools.verify.smt.budget import Budget
 from ir_tools.verify.smt.encode import encode
-from ir_tools.verify.smt.logic import both, either, negate, renewed
+from ir_tools.verify.smt import ops, pointers
+from ir_tools.verify.smt.logic import both, either, equal, negate, renewed
 from ir_tools.verify.smt.relation import MEMORY, Relation, relate
 from ir_tools.verify.smt.replay import Replay, replay
 from ir_tools.verify.smt.session import Session, Side
@@ -141,7 +142,29 @@ class _Check:
             return _suspected(found.law, "only where an argument is undef")
         if replayed and replayed.denies:
             return _suspected(found.law, _NOT_CONFIRMED)
+        if self._is_strange(session, relation):
+            return _suspected(found.law, "only where a pointer into a block has address zero")
         return Verdict(Kind.REFUTED, _JUDGE, found.law, counterexample=text)
+
+    def _is_strange(self, session: Session, relation: Relation) -> bool:
+        """Whether all counterexamples need a pointer from outside that is based on a block and so
+        far out of its bounds that its address is zero: passes take it for the null pointer."""
+        world = session.world
+        places = [
+            pointers.place(scalar.bits)
+            for value in session.inputs.values()
+            for scalar in ops.scalars(value)
+            if scalar.bits.size() == world.pointer_width
+        ]
+        facts = [
+            either(each.block == 0, negate(equal(world.address("src", each), world.word(0))))
+            for each in places
+        ]
+        if not facts:
+            return False
+        solver = self._solver(session)
+        solver.facts = [*world.assumptions, *facts]
+        return solver.broken(relation.laws) is None
 
     def _tied(self, session: Session, relation: Relation) -> Counterexample | None:
         """A counterexample with facts about pointers in memory, which proofs seldom need."""

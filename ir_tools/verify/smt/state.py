@@ -52,6 +52,16 @@ class State:
         """That this point is reached, with no undefined behaviour before it."""
         return both(self.path.condition, negate(self.has_failed))
 
+    def where(self, condition: z3.BoolRef) -> State:
+        """A state of its own, for where the condition holds."""
+        path = self.path.and_(condition)
+        return State(path, dict(self.values), self.memory, dict(self.clock), dict(self.ub))
+
+    def become(self, other: State) -> None:
+        """Be as the other from now on."""
+        self.path, self.values, self.memory = other.path, other.values, other.memory
+        self.clock, self.ub = other.clock, other.ub
+
     def count(self) -> Guarded:
         """The events so far."""
         found: Guarded = {}
