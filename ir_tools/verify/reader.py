@@ -21,6 +21,7 @@ from ir_tools.verify import ir
 from ir_tools.verify.types import Types, elements
 
 _FUNCTION_INDEX = 0xFFFFFFFF
+_EVERY_THREAD = 1  # the scope without a name
 _REPLACEABLE = {2, 4, 5, 7, 12, 14}  # linkages: *_any, weak, appending, extern_weak, common
 _ICMP = dict(enumerate(("eq", "ne", "ugt", "uge", "ult", "ule", "sgt", "sge", "slt", "sle"), 32))
 _FCMP = (
@@ -319,16 +320,24 @@ class _Reader:
 
     def _access(self, opcode: str, handle: int) -> dict[str, Any]:
         lib = self._lib
-        if opcode == "cmpxchg":
-            ordering = lib.LLVMGetCmpXchgSuccessOrdering(handle)
-        else:
-            ordering = lib.LLVMGetOrdering(handle)
-        details: dict[str, Any] = {"ordering": _ORDERINGS[ordering]}
+        details: dict[str, Any] = {"ordering": self._ordering(opcode, handle)}
         if opcode != "fence":
             details["align"] = lib.LLVMGetAlignment(handle)
         if opcode == "atomicrmw":
             details["predicate"] = str(lib.LLVMGetAtomicRMWBinOp(handle))
         return details
+
+    def _ordering(self, opcode: str, handle: int) -> str:
+        """All that an access asks of other threads, in words."""
+        lib = self._lib
+        if opcode == "cmpxchg":
+            both = lib.LLVMGetCmpXchgSuccessOrdering, lib.LLVMGetCmpXchgFailureOrdering
+            words = [*(_ORDERINGS[get(handle)] for get in both), "weak" * lib.LLVMGetWeak(handle)]
+        else:
+            words = [_ORDERINGS[lib.LLVMGetOrdering(handle)]]
+        if words[0] and (scope := lib.LLVMGetAtomicSyncScopeID(handle)) != _EVERY_THREAD:
+            words.append(f"syncscope {scope}")
+        return " ".join(filter(None, words))
 
     def _call(self, handle: int) -> dict[str, Any]:
         lib = self._lib

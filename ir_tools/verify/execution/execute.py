@@ -267,6 +267,8 @@ class _Execution:
             return _unknown(OUT_OF_TIME)
         if count < ENOUGH:
             return self._too_few(count, "could be compared")
+        if any(map(_is_watched, (side.function for side in self._pair))):
+            return _unknown("atomic or volatile accesses, and just one thread was run")
         return Verdict(Kind.TESTED, _JUDGE, inputs=count)
 
     def _is_confirmed(self, case: Case) -> bool:
@@ -293,6 +295,14 @@ class _Execution:
                         self._reasons[f"no machine code: {end}"] += len(cases)
                         return
                 yield ours, theirs
+
+
+def _is_watched(function: ir.Function) -> bool:
+    """Whether others can tell more of what it does than one run by itself shows."""
+    return any(
+        each.ordering or (each.opcode == "load" and "volatile" in each.flags)
+        for each in function.instructions()
+    )
 
 
 def _counts(outcome: interpreter.Outcome) -> bool:

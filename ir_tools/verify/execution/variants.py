@@ -1,6 +1,7 @@
 """Inputs that a generator seldom makes, from those that it makes: what passes get wrong.
 
-Two pointers into one block, with small numbers beside them; the code's constants in memory; a
+Two arguments of one value, or of one and its negative, complement or neighbour; two pointers into
+one block, with small numbers beside them; the code's constants in memory; a
 poison or undefined argument; a pointer that is aligned no more than promised; memory that is partly
 undefined or poison. Nothing is made that an attribute of the parameter forbids.
 """
@@ -20,7 +21,8 @@ _PLACED = {"align", "dereferenceable", "dereferenceable_or_null", "byval", "sret
 
 
 def varied(inputs: Iterator[Input], function: ir.Function) -> Iterator[Input]:
-    """Three of eight inputs are changed, by one kind of change after the other."""
+    """Three of eight inputs are changed, by one kind of change after the other, and in two more
+    arguments are made equal."""
     changes = itertools.cycle(
         (_alias, _plant, _undefine_argument, _plant, _misalign, _alias, _plant, _undefine_memory)
     )
@@ -28,6 +30,8 @@ def varied(inputs: Iterator[Input], function: ir.Function) -> Iterator[Input]:
         if number % 8 in (2, 4, 6):
             change: _Change = next(changes)
             change(given, function, random.Random(f"{given.seed} variant"))
+        elif number % 8 in (1, 5):
+            _equate(given, function, random.Random(f"{given.seed} equal"))
         yield given
 
 
@@ -36,6 +40,32 @@ _Change = Callable[[Input, ir.Function, random.Random], None]
 
 def _replace(given: Input, index: int, value: Concrete) -> None:
     given.arguments = (*given.arguments[:index], value, *given.arguments[index + 1 :])
+
+
+def _equate(given: Input, function: ir.Function, rng: random.Random) -> None:
+    """A number as an argument twice, or beside what is easily calculated from it."""
+    numbers = [
+        index
+        for index, (value, parameter) in enumerate(
+            zip(given.arguments, function.parameters, strict=True)
+        )
+        if isinstance(value, int) and "range" not in parameter.attributes
+    ]
+    if len(numbers) < 2:
+        return
+    one, other = rng.sample(numbers, 2)
+    value, type_ = given.arguments[one], function.parameters[other].type
+    assert isinstance(value, int)
+    if type(type_) is not type(function.parameters[one].type):
+        return
+    if isinstance(type_, ir.IntType):
+        value = rng.choice((value, value, value, -value, ~value, value + 1, value - 1, 2 * value))
+        value %= 1 << type_.bits
+    elif type_ != function.parameters[one].type:
+        return
+    elif isinstance(type_, ir.FloatType):
+        value ^= rng.choice((0, 0, 1)) << (type_.bits - 1)
+    _replace(given, other, value)
 
 
 def _pointers(given: Input, function: ir.Function, forbidden: set[str]) -> list[int]:

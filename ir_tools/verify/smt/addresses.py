@@ -59,7 +59,6 @@ class Addresses:
         return pointer
 
     def load(self, state: State, instruction: ir.Instruction) -> Value:
-        self._check(instruction)
         self.check_rights(state, instruction)
         pointer = self._pointer(state, instruction.operands[0])
         value, ub = state.memory.load(pointer, instruction.type, instruction.align)
@@ -67,7 +66,6 @@ class Addresses:
         return self.instructions.promises.loaded(state, value, instruction)
 
     def store(self, state: State, instruction: ir.Instruction) -> Value:
-        self._check(instruction)
         self.check_rights(state, instruction)
         value = self.instructions.use(state, instruction.operands[0])
         pointer = self._pointer(state, instruction.operands[1])
@@ -80,13 +78,6 @@ class Addresses:
         """An access that the function's own attributes forbid is undefined behaviour."""
         if self.rights.is_breach(instruction):
             state.fail(TRUE)
-
-    @staticmethod
-    def _check(instruction: ir.Instruction) -> None:
-        if instruction.ordering:
-            raise UnsupportedError(f"atomic {instruction.opcode}")
-        if "volatile" in instruction.flags:
-            raise UnsupportedError(f"volatile {instruction.opcode}")
 
     def _pointer(self, state: State, value: ir.Value) -> Scalar:
         """Where an access goes: undefined behaviour where that is poison or undef."""

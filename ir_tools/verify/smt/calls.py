@@ -98,7 +98,7 @@ class Calls:
 
     def _trap(self, state: State) -> bool:
         effects = Effects(0, returns=False, never_returns=True)
-        self._record(state, Event(state.happens, state.count(), "llvm.trap", (), None, effects,
+        self.record(state, Event(state.happens, state.count(), "llvm.trap", (), None, effects,
                                   frozenset(), "trap"))  # fmt: skip
         return self._end(state)
 
@@ -106,7 +106,8 @@ class Calls:
         self.instructions.behaviour.exit(state)
         return False
 
-    def _record(self, state: State, event: Event) -> None:
+    def record(self, state: State, event: Event) -> None:
+        """It happens here."""
         self.instructions.behaviour.events.append(event)
         state.tick(may_not_return=not event.effects.returns)
 
@@ -156,17 +157,17 @@ class Calls:
     def _happen(
         self, state: State, instruction: ir.Instruction, event: Event, callee: ir.Function | None
     ) -> bool:
-        self._record(state, event)
+        self.record(state, event)
         if event.effects.never_returns:
             return self._end(state)
         if event.effects.writes:
-            self._forget(state, event)
+            self.forget(state, event)
         if instruction.name:
-            result = self._answer(instruction, event)
+            result = self.answer(instruction, event)
             state.values[instruction.name] = self._promised(state, instruction, callee, result)
         return True
 
-    def _forget(self, state: State, event: Event) -> None:
+    def forget(self, state: State, event: Event) -> None:
         """Memory after a call that may write it: the same after the same event."""
         before, arguments = state.memory, None
         frees = "nofree" not in event.promises
@@ -181,7 +182,8 @@ class Calls:
             memory = before.havoc(f"call{number}", arguments, frees=frees)
             state.memory = memory.merge(event.number[number], state.memory)
 
-    def _answer(self, instruction: ir.Instruction, event: Event) -> Value:
+    def answer(self, instruction: ir.Instruction, event: Event) -> Value:
+        """What the event results in: the same after the same event."""
         session, side = self.instructions.session, self.instructions.side
         results = {
             number: session.shared(

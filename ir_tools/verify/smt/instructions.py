@@ -1,7 +1,7 @@
 """What each instruction does to the state, by opcode.
 
-Loads, stores and the like are `smt.memory`'s, calls are in `smt.calls`. Atomic and volatile
-accesses, exceptions and va_arg are not covered.
+Loads, stores and the like are `smt.memory`'s, calls are in `smt.calls`, atomic and volatile
+accesses in `smt.ordered`. Exceptions and va_arg are not covered.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ir_tools.verify.smt.addresses import Addresses
 from ir_tools.verify.smt.calls import Calls
 from ir_tools.verify.smt.floats import Floats
 from ir_tools.verify.smt.logic import FALSE
+from ir_tools.verify.smt.ordered import Ordered, is_ordered
 from ir_tools.verify.smt.promises import Promises
 from ir_tools.verify.smt.session import Session, Side
 from ir_tools.verify.smt.state import Behaviour, State
@@ -42,6 +43,7 @@ class Instructions:
     promises: Promises = field(init=False)
     addresses: Addresses = field(init=False)
     calls: Calls = field(init=False)
+    ordered: Ordered = field(init=False)
     _handlers: dict[str, Callable[[State, ir.Instruction], Value]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class Instructions:
         self.promises = Promises(self.session, self.side)
         self.addresses = Addresses(self)
         self.calls = Calls(self)
+        self.ordered = Ordered(self.calls)
         self._handlers = {
             **dict.fromkeys(_INTEGER, self._binary),
             **dict.fromkeys(_FLOAT, self._float),
@@ -72,6 +75,9 @@ class Instructions:
         """Carry it out; False where nothing follows it."""
         if instruction.opcode == "call":
             return self.calls.execute(state, instruction)
+        if is_ordered(instruction):
+            self.ordered.execute(state, instruction)
+            return True
         result = self.evaluate(state, instruction)
         if instruction.name:
             state.values[instruction.name] = result

@@ -82,12 +82,13 @@ class Rights:
         return rights
 
     def _doubt(self, instruction: ir.Instruction) -> None:
-        if self.side is self.session.source or self._promises_no_more():
+        if self.side is self.session.source or self.promises_no_more():
             self.session.approximate("what a function may access")
             return
         raise UnsupportedError(f"the target may not do this: {instruction}"[:120])
 
-    def _promises_no_more(self) -> bool:
+    def promises_no_more(self) -> bool:
+        """Whether the target may access all that the source may, as far as they say."""
         source, target = self.session.source.function, self.session.target.function
         if effect.mask(source.attributes) & ~effect.mask(target.attributes):
             return False
