@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from ir_tools.errors import NotComparableError
 from ir_tools.llvm import Context
 from ir_tools.verify import ir
+from ir_tools.verify.constants import with_constants
 from ir_tools.verify.reader import read_module
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
@@ -29,7 +30,7 @@ def read_pair(source: Side, target: Side) -> Pair:
         )
     if first[0].layout.pointer_bits != second[0].layout.pointer_bits:
         raise NotComparableError("the modules are for machines with other pointers")
-    return first, second
+    return first, (with_constants(second[0], first[0]), second[1])
 
 
 def _read(side: Side) -> tuple[ir.Module, ir.Function]:

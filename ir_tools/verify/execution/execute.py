@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import functools
 import itertools
 import time
@@ -28,6 +27,7 @@ from dataclasses import dataclass
 
 from ir_tools.llvm import Context, Module
 from ir_tools.verify import ir
+from ir_tools.verify.constants import with_constants
 from ir_tools.verify.execution.isolation import Death, Limits, Send, isolated
 from ir_tools.verify.execution.jit import UnfitError, adopt_host, refuse
 from ir_tools.verify.execution.machine import Case, Machine
@@ -122,7 +122,7 @@ def _read(context: Context, *texts: tuple[bytes, str]) -> tuple[Side, Side]:
         refuse(module, name)
         adopt_host(module)
     source_reading, target_reading = map(read_module, modules)
-    readings = agree(source_reading, _with_constants(target_reading, source_reading))
+    readings = agree(source_reading, with_constants(target_reading, source_reading))
     one, other = (
         Side(module, reading, name)
         for module, reading, (_, name) in zip(modules, readings, texts, strict=True)
@@ -130,25 +130,6 @@ def _read(context: Context, *texts: tuple[bytes, str]) -> tuple[Side, Side]:
     if one.function.type != other.function.type:
         raise UnfitError(f"the types differ: {one.function.type} and {other.function.type}")
     return one, other
-
-
-def _with_constants(target: ir.Module, source: ir.Module) -> ir.Module:
-    """The target with the contents of constants that only the source has: passes drop those of
-    constants that are defined elsewhere, when they have used them."""
-    extents = {**source.layout.extents, **target.layout.extents}
-    kept = {
-        name: variable
-        for name, variable in source.variables.items()
-        if (own := target.variables.get(name)) is None
-        or (own.initializer is None and variable.is_constant)
-    }
-    return dataclasses.replace(
-        target,
-        layout=dataclasses.replace(target.layout, extents=extents),
-        variables={**target.variables, **kept},
-        functions={**source.functions, **target.functions},
-        aliases={**source.aliases, **target.aliases},
-    )
 
 
 class _Execution:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ir_tools.verify import ir
 from ir_tools.verify.interpreter import rights
-from ir_tools.verify.interpreter.concrete import POISON, Undefined
+from ir_tools.verify.interpreter.concrete import Undefined
 from ir_tools.verify.interpreter.storage import NULL, Pointer
 
 Meaning = Callable[[Any, list[Any]], Any]

@@ -9,6 +9,7 @@ bytes.py           runs of bytes as scalars, and how values of LLVM's types are 
 calls.py           calls: intrinsics by what they mean
 captures.py        which allocas' addresses may leave their function
 constants.py       what constant globals hold, as the events that would have written it
+corners.py         arguments pinned to a few values, where the question is too hard without
 effects.py         what a call may do: the attributes of the call and of its callee
 encode.py          one function as a formula: control flow unrolled, states joined with ite
 floats.py          floating-point operations on bit patterns
@@ -23,6 +24,7 @@ memory.py          memory of one side at one point of a function, as a value
 nodes.py           what has happened to memory, as a graph that is read backwards
 observing.py       refinement of memories: all that the caller, or a callee, can see in them
 ops.py             integer, cast, compare and vector operations on symbolic values
+ordered.py         volatile and atomic accesses, and fences, as events
 origins.py         what pointers are based on, by the text: allocas, arguments, globals
 path.py            under which condition a point of a function is reached
 pointers.py        pointers as bit-vectors: a block's number above an offset into it

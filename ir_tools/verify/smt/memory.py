@@ -272,7 +272,10 @@ class Memory:
     ) -> tuple[Memory, z3.BoolRef]:  # fmt: skip
         """`memmove`, or `memcpy`, whose blocks have to be apart or the same."""
         count = self._word(length.bits)
-        faults = [self._fault(target, count, aligns[0], True), self._fault(origin, count, aligns[1])]
+        faults = [
+            self._fault(target, count, aligns[0], True),
+            self._fault(origin, count, aligns[1]),
+        ]
         memory = self
         for here, place in resolve(target.bits):
             for there, start in resolve(origin.bits):

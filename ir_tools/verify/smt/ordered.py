@@ -16,7 +16,7 @@ from ir_tools.verify.smt import effects as effect
 from ir_tools.verify.smt import ops, pointers
 from ir_tools.verify.smt.effects import Effects
 from ir_tools.verify.smt.state import Event, State
-from ir_tools.verify.smt.values import Scalar, UnsupportedError, Value
+from ir_tools.verify.smt.values import UnsupportedError, Value
 
 if TYPE_CHECKING:
     from ir_tools.verify.smt.calls import Calls
@@ -67,7 +67,7 @@ class Ordered:
         return any(
             not pointers.never_private(place.block)
             for scalar in ops.scalars(operand)
-            if isinstance(scalar, Scalar) and scalar.bits.size() == width
+            if scalar.bits.size() == width
             for _, place in pointers.resolve(scalar.bits)
         )
 

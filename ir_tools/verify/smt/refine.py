@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import itertools
+from dataclasses import dataclass, field
 
 import z3
 
 from ir_tools.verify import ir
 from ir_tools.verify.interpreter import rendering
-from ir_tools.verify.smt.added import check_added
-from ir_tools.verify.smt.budget import Budget
-from ir_tools.verify.smt.encode import encode
 from ir_tools.verify.smt import ops, pointers
+from ir_tools.verify.smt.added import check_added
+from ir_tools.verify.smt.budget import OUT_OF_BUDGET, UNITS_PER_S, Budget
+from ir_tools.verify.smt.corners import Pin, pins
+from ir_tools.verify.smt.encode import encode
 from ir_tools.verify.smt.logic import both, either, equal, negate, renewed
 from ir_tools.verify.smt.relation import MEMORY, Relation, relate
 from ir_tools.verify.smt.replay import Replay, replay
@@ -24,6 +27,8 @@ from ir_tools.verify.verdict import Kind, Verdict
 
 _JUDGE = "smt"
 _MEMORY_MIB = 2048
+_CORNERS = 0.25  # of the time, for corners where all of the question was too hard
+_ATTEMPTS = 8  # of them
 _NOT_CONFIRMED = "the interpreter does not confirm the counterexample"
 
 
@@ -36,7 +41,10 @@ def check(
     """
     z3.set_param("memory_max_size", _MEMORY_MIB)
     with renewed():
-        return _checked(source, target, unroll, Budget(timeout_s))
+        verdict = _checked(source, target, unroll, Budget((1 - _CORNERS) * timeout_s))
+        if verdict.reason == OUT_OF_BUDGET:
+            return _cornered(source, target, unroll, _CORNERS * timeout_s) or verdict
+        return verdict
 
 
 def _checked(
@@ -57,6 +65,19 @@ def _checked(
         return _unknown(f"z3: {error}")
 
 
+def _cornered(
+    source: tuple[ir.Module, str], target: tuple[ir.Module, str], unroll: int, timeout_s: float
+) -> Verdict | None:
+    """A counterexample among a few values of the arguments, or a suspicion."""
+    for with_undef in (False, True):
+        budget = Budget(timeout_s / 2)
+        with contextlib.suppress(UnsupportedError, BudgetError, z3.Z3Exception, RecursionError):
+            check = _Check(source, target, unroll, budget, with_undef)
+            if found := check.cornered():
+                return found
+    return None
+
+
 def _unknown(reason: str) -> Verdict:
     return Verdict(Kind.UNKNOWN, _JUDGE, reason)
 
@@ -73,14 +94,29 @@ class _Check:
     unroll: int
     budget: Budget
     with_undef: bool
+    pin: Pin = field(default_factory=list)  # what is known of the arguments
 
-    def verdict(self) -> Verdict:
+    def cornered(self) -> Verdict | None:
+        """What is found with arguments pinned; None where nothing is. Raises BudgetError."""
+        session, behaviours, relation = self._encoded()
+        share = self.budget.left / UNITS_PER_S / _ATTEMPTS
+        for pin in itertools.islice(pins(session), _ATTEMPTS):
+            self.pin, self.budget = pin, Budget(share)
+            with contextlib.suppress(BudgetError):
+                if broken := self._solver(session).broken(relation.laws):
+                    return self._refuted(session, behaviours, relation, broken)
+        return None
+
+    def _encoded(self) -> tuple[Session, list[Behaviour], Relation]:
         session = self._session()
         check_added(session)
         behaviours = [
             encode(session, side, self.unroll) for side in (session.source, session.target)
         ]
-        relation = relate(session, *behaviours)
+        return session, behaviours, relate(session, *behaviours)
+
+    def verdict(self) -> Verdict:
+        session, behaviours, relation = self._encoded()
         solver = self._solver(session)
         broken = solver.broken(relation.laws)
         if broken:
@@ -112,7 +148,8 @@ class _Check:
     def _solver(self, session: Session) -> Solver:
         source, target = session.source.choices, session.target.choices
         first, *others = counterparts(source, target)
-        return Solver(session.world.assumptions, source.made, self.budget, [first], others)
+        facts = [*session.world.assumptions, *self.pin]
+        return Solver(facts, source.made, self.budget, [first], others)
 
     def _refuted(
         self,
@@ -163,7 +200,7 @@ class _Check:
         if not facts:
             return False
         solver = self._solver(session)
-        solver.facts = [*world.assumptions, *facts]
+        solver.facts = [*solver.facts, *facts]
         return solver.broken(relation.laws) is None
 
     def _tied(self, session: Session, relation: Relation) -> Counterexample | None:
@@ -173,7 +210,7 @@ class _Check:
         if doubts == world.weak_refutations:
             return None
         solver = self._solver(session)
-        solver.facts = [*world.assumptions, *facts]
+        solver.facts = [*solver.facts, *facts]
         found = solver.broken(relation.laws)
         if found is None:
             raise BudgetError("a proof needs what memory holds of pointers")

@@ -1,0 +1,15 @@
+; EXPECT: refuted
+; The answer turned around.
+
+define i1 @src(ptr %p) {
+  %x = cmpxchg ptr %p, i32 0, i32 1 seq_cst seq_cst, align 4
+  %r = extractvalue {i32, i1} %x, 1
+  ret i1 %r
+}
+
+define i1 @tgt(ptr %p) {
+  %x = cmpxchg ptr %p, i32 0, i32 1 seq_cst seq_cst, align 4
+  %r = extractvalue {i32, i1} %x, 1
+  %n = xor i1 %r, true
+  ret i1 %n
+}

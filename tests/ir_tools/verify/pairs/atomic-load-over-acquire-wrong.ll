@@ -1,0 +1,16 @@
+; EXPECT: refuted
+; A load may not rise above an acquire.
+
+define i32 @src(ptr %p, ptr %q) {
+  %f = load atomic i32, ptr %q acquire, align 4
+  %v = load i32, ptr %p
+  %r = add i32 %f, %v
+  ret i32 %r
+}
+
+define i32 @tgt(ptr %p, ptr %q) {
+  %v = load i32, ptr %p
+  %f = load atomic i32, ptr %q acquire, align 4
+  %r = add i32 %f, %v
+  ret i32 %r
+}

@@ -1,0 +1,13 @@
+; EXPECT: refuted
+; Each volatile access happens.
+
+define i32 @src(ptr %p) {
+  %a = load volatile i32, ptr %p
+  %b = load volatile i32, ptr %p
+  ret i32 %b
+}
+
+define i32 @tgt(ptr %p) {
+  %b = load volatile i32, ptr %p
+  ret i32 %b
+}

@@ -1,0 +1,14 @@
+; EXPECT: refuted
+; And stays volatile.
+
+define void @src(ptr %p) {
+  store volatile i32 1, ptr %p
+  store volatile i32 2, ptr %p
+  ret void
+}
+
+define void @tgt(ptr %p) {
+  store volatile i32 1, ptr %p
+  store i32 2, ptr %p
+  ret void
+}

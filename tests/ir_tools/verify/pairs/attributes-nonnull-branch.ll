@@ -1,0 +1,23 @@
+; EXPECT: correct
+; The comparison turned around.
+declare void @f()
+
+define void @src(ptr %p) {
+  %c = icmp eq ptr %p, null
+  br i1 %c, label %t, label %e
+t:
+  call void @f()
+  br label %e
+e:
+  ret void
+}
+
+define void @tgt(ptr %p) {
+  %c = icmp ne ptr %p, null
+  br i1 %c, label %e, label %t
+t:
+  call void @f()
+  br label %e
+e:
+  ret void
+}

@@ -1,0 +1,25 @@
+; EXPECT: correct
+; The same with the comparison turned around.
+declare void @exit_now() noreturn
+
+define i32 @src(i32 %x) {
+  %c = icmp eq i32 %x, 0
+  br i1 %c, label %t, label %e
+t:
+  call void @exit_now()
+  unreachable
+e:
+  %d = udiv i32 10, %x
+  ret i32 %d
+}
+
+define i32 @tgt(i32 %x) {
+  %c = icmp ne i32 %x, 0
+  br i1 %c, label %e, label %t
+t:
+  call void @exit_now()
+  unreachable
+e:
+  %d = udiv i32 10, %x
+  ret i32 %d
+}

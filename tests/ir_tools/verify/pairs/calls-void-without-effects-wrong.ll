@@ -1,0 +1,13 @@
+; EXPECT: refuted
+; And yet returns.
+declare void @f() memory(none) nounwind willreturn
+
+define i32 @src(i32 %x) {
+  call void @f()
+  ret i32 %x
+}
+
+define i32 @tgt(i32 %x) {
+  call void @f()
+  unreachable
+}

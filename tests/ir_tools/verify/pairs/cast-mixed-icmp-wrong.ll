@@ -1,0 +1,14 @@
+; EXPECT: refuted
+; Extensions of two kinds do not compare as the narrow numbers.
+
+define i1 @src(i8 %a, i8 %b) {
+  %x = sext i8 %a to i32
+  %y = zext i8 %b to i32
+  %r = icmp slt i32 %x, %y
+  ret i1 %r
+}
+
+define i1 @tgt(i8 %a, i8 %b) {
+  %r = icmp slt i8 %a, %b
+  ret i1 %r
+}

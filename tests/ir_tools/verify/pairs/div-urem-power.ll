@@ -1,0 +1,15 @@
+; EXPECT: correct
+; Remainder by a power of two is a mask.
+
+define i32 @src(i32 %a, i32 %n) {
+  %p = shl i32 1, %n
+  %r = urem i32 %a, %p
+  ret i32 %r
+}
+
+define i32 @tgt(i32 %a, i32 %n) {
+  %p = shl i32 1, %n
+  %m = add i32 %p, -1
+  %r = and i32 %a, %m
+  ret i32 %r
+}

@@ -1,0 +1,12 @@
+; EXPECT: refuted
+; The negation of all but zero wraps as an unsigned number.
+
+define i8 @src(i8 %a) {
+  %r = mul nsw i8 %a, -1
+  ret i8 %r
+}
+
+define i8 @tgt(i8 %a) {
+  %r = sub nuw i8 0, %a
+  ret i8 %r
+}

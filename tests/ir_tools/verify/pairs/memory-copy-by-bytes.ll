@@ -1,0 +1,16 @@
+; EXPECT: correct
+; One step forward and one back.
+declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)
+
+define void @src(ptr %p) {
+  %q = getelementptr i8, ptr %p, i64 1
+  call void @llvm.memmove.p0.p0.i64(ptr %q, ptr %p, i64 2, i1 false)
+  ret void
+}
+
+define void @tgt(ptr %p) {
+  %q = getelementptr i8, ptr %p, i64 1
+  %o = getelementptr i8, ptr %q, i64 -1
+  call void @llvm.memmove.p0.p0.i64(ptr %q, ptr %o, i64 2, i1 false)
+  ret void
+}

@@ -1,0 +1,13 @@
+; EXPECT: correct
+; The first store is overwritten.
+
+define void @src(ptr %p) {
+  store i32 1, ptr %p
+  store i32 2, ptr %p
+  ret void
+}
+
+define void @tgt(ptr %p) {
+  store i32 2, ptr %p
+  ret void
+}

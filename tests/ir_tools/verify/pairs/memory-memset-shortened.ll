@@ -1,0 +1,16 @@
+; EXPECT: correct
+; The first four bytes need no zeros.
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+
+define void @src(ptr %p) {
+  call void @llvm.memset.p0.i64(ptr %p, i8 0, i64 16, i1 false)
+  store i32 5, ptr %p
+  ret void
+}
+
+define void @tgt(ptr %p) {
+  %q = getelementptr i8, ptr %p, i64 4
+  call void @llvm.memset.p0.i64(ptr %q, i8 0, i64 12, i1 false)
+  store i32 5, ptr %p
+  ret void
+}

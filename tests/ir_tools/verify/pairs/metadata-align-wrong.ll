@@ -1,0 +1,18 @@
+; EXPECT: refuted
+; Eight is not sixteen.
+
+define i64 @src(ptr %p) {
+  %v = load ptr, ptr %p, !align !0
+  %i = ptrtoint ptr %v to i64
+  %r = and i64 %i, 7
+  ret i64 %r
+}
+
+define i64 @tgt(ptr %p) {
+  %v = load ptr, ptr %p
+  %i = ptrtoint ptr %v to i64
+  %r = and i64 %i, 15
+  ret i64 %r
+}
+
+!0 = !{i64 8}

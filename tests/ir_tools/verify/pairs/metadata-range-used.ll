@@ -1,0 +1,15 @@
+; EXPECT: correct
+; Zero and one are all that may be loaded.
+
+define i8 @src(ptr %p) {
+  %v = load i8, ptr %p, !range !0
+  %r = and i8 %v, 1
+  ret i8 %r
+}
+
+define i8 @tgt(ptr %p) {
+  %v = load i8, ptr %p
+  ret i8 %v
+}
+
+!0 = !{i8 0, i8 2}

@@ -1,0 +1,12 @@
+; EXPECT: refuted
+; Doubling by shift promised no overflow that the source allows.
+
+define i32 @src(i32 %x) {
+  %r = add i32 %x, %x
+  ret i32 %r
+}
+
+define i32 @tgt(i32 %x) {
+  %r = shl nuw i32 %x, 1
+  ret i32 %r
+}

@@ -1,0 +1,11 @@
+; EXPECT: refuted
+; An undef arm is not poison, and x may be poison when it is not chosen.
+
+define i32 @src(i1 %c, i32 %x) {
+  %r = select i1 %c, i32 %x, i32 undef
+  ret i32 %r
+}
+
+define i32 @tgt(i1 %c, i32 %x) {
+  ret i32 %x
+}

@@ -1,0 +1,12 @@
+; EXPECT: refuted
+; A logical shift loses the sign.
+
+define i32 @src(i32 %a) {
+  %r = sdiv exact i32 %a, 8
+  ret i32 %r
+}
+
+define i32 @tgt(i32 %a) {
+  %r = lshr exact i32 %a, 3
+  ret i32 %r
+}

@@ -1,0 +1,14 @@
+; EXPECT: refuted
+; Nobody said that the low bits are zero.
+
+define i8 @src(i8 %a) {
+  %s = lshr i8 %a, 3
+  %r = shl i8 %s, 3
+  ret i8 %r
+}
+
+define i8 @tgt(i8 %a) {
+  %s = lshr exact i8 %a, 3
+  %r = shl i8 %s, 3
+  ret i8 %r
+}

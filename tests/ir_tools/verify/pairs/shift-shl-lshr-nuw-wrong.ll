@@ -1,0 +1,14 @@
+; EXPECT: refuted
+; An arithmetic shift brings signs in.
+
+define i8 @src(i8 %a, i8 %n) {
+  %s = shl nuw i8 %a, %n
+  %r = lshr i8 %s, %n
+  ret i8 %r
+}
+
+define i8 @tgt(i8 %a, i8 %n) {
+  %s = shl nuw i8 %a, %n
+  %r = ashr i8 %s, %n
+  ret i8 %r
+}

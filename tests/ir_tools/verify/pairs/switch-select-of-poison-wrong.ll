@@ -1,0 +1,18 @@
+; EXPECT: refuted
+; A switch on poison is undefined behaviour.
+
+define i32 @src(i32 %x) {
+  %z = icmp eq i32 %x, 0
+  %r = select i1 %z, i32 5, i32 6
+  ret i32 %r
+}
+
+define i32 @tgt(i32 %x) {
+  switch i32 %x, label %d [
+  i32 0, label %a
+]
+a:
+  ret i32 5
+d:
+  ret i32 6
+}
