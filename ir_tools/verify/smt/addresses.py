@@ -9,7 +9,7 @@ import z3
 
 from ir_tools.verify import ir
 from ir_tools.verify.smt import ops
-from ir_tools.verify.smt.captures import captured
+from ir_tools.verify.smt.captures import Captures
 from ir_tools.verify.smt.logic import FALSE, TRUE
 from ir_tools.verify.smt.rights import Rights
 from ir_tools.verify.smt.state import State
@@ -18,18 +18,26 @@ from ir_tools.verify.smt.values import Lanes, Scalar, UnsupportedError, Value
 if TYPE_CHECKING:
     from ir_tools.verify.smt.instructions import Instructions
 
+_PLAIN = (ir.VoidType, ir.IntType, ir.FloatType)  # types without pointers
+
 
 @dataclass(slots=True)
 class Addresses:
     instructions: Instructions
     rights: Rights = field(init=False)
-    captured: frozenset[str] = field(init=False)
+    captures: Captures = field(init=False)
+    _names: dict[int, str] = field(default_factory=dict)  # of the allocas that blocks are from
+    _loads_pointers: bool = field(init=False)
     _marked: frozenset[str] = field(init=False)  # allocas whose lifetime has markers
 
     def __post_init__(self) -> None:
         function = self.instructions.side.function
         self.rights = Rights(self.instructions.session, self.instructions.side)
-        self.captured = captured(function)
+        self.captures = Captures(function)
+        self._loads_pointers = any(
+            each.opcode == "load" and not isinstance(each.type, _PLAIN)
+            for each in function.instructions()
+        )
         self._marked = frozenset(
             operand.name
             for each in function.instructions()
@@ -37,6 +45,19 @@ class Addresses:
             for operand in each.operands
             if isinstance(operand, ir.Local)
         )
+
+    @property
+    def captured(self) -> frozenset[str]:
+        """The allocas whose addresses get out somewhere."""
+        return self.captures.names
+
+    def hidden(self, instruction: ir.Instruction) -> frozenset[int]:
+        """The blocks of those whose addresses cannot have got out there yet."""
+        inside = self.captures.inside(instruction)
+        hidden = frozenset(number for number, name in self._names.items() if name in inside)
+        if hidden and (self._loads_pointers or not isinstance(instruction.type, _PLAIN)):
+            self.instructions.session.approximate("a variable whose address gets out later")
+        return hidden
 
     def alloca(self, state: State, instruction: ir.Instruction) -> Value:
         """Dead until its lifetime starts, where it has markers."""
@@ -56,6 +77,7 @@ class Addresses:
             captured=instruction.name in self.captured,
             is_dead=instruction.name in self._marked,
         )
+        self._names[pointer.bits.as_long() >> session.world.width] = instruction.name
         return pointer
 
     def load(self, state: State, instruction: ir.Instruction) -> Value:

@@ -185,3 +185,20 @@ def chosen_run(
     if z3.is_false(condition):
         return tuple(other)
     return tuple(chosen(condition, *parts) for parts in aligned(then, other))
+
+
+def pack(value: Value, layout: ir.Layout) -> Scalar:
+    """The lanes of a vector of odd elements as one number; all have to be poison together."""
+    lanes = scalars(value)
+    if not layout.little_endian or any(not each.poison.eq(lanes[0].poison) for each in lanes):
+        raise UnsupportedError("store of a vector whose elements are not whole bytes")
+    return joined(lanes)
+
+
+def unpack(word: Scalar, count: int, layout: ir.Layout) -> list[Scalar]:
+    """The lanes again."""
+    if not layout.little_endian:
+        raise UnsupportedError("load of a vector whose elements are not whole bytes")
+    width = word.bits.size() // count
+    lanes = [z3.Extract(width * k + width - 1, width * k, word.bits) for k in range(count)]
+    return [Scalar(z3.simplify(bits), word.poison, word.undef) for bits in lanes]

@@ -147,6 +147,7 @@ class Calls:
             state.happens, state.count(), target, arguments,
             state.memory if effects.shows_memory else None,
             effects, self._unseen(call, callee, len(arguments)) | self._implied(), str(instruction),
+            self.instructions.addresses.hidden(instruction),
         )  # fmt: skip
         return self._happen(state, instruction, event, callee)
 
@@ -177,9 +178,9 @@ class Calls:
                 if each.bits.size() == self.instructions.session.world.pointer_width
             ]  # fmt: skip
         *others, last = sorted(event.number)
-        state.memory = before.havoc(f"call{last}", arguments, frees=frees)
+        state.memory = before.havoc(f"call{last}", arguments, frees=frees, hidden=event.hidden)
         for number in others:
-            memory = before.havoc(f"call{number}", arguments, frees=frees)
+            memory = before.havoc(f"call{number}", arguments, frees=frees, hidden=event.hidden)
             state.memory = memory.merge(event.number[number], state.memory)
 
     def answer(self, instruction: ir.Instruction, event: Event) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from ir_tools.verify import ir
@@ -13,12 +14,61 @@ _HARMLESS = (
 )  # fmt: skip
 
 
-def captured(function: ir.Function) -> frozenset[str]:
-    """The names of those that anything but a plain access may see.
+Point = tuple[str, int]  # a block, and how many instructions of it come before
+
+
+class Captures:
+    """Where a function's allocas are captured.
 
     An address that is stored, passed to a call, returned or made an integer counts as captured from
-    the block's beginning, wherever that happens.
+    the block's beginning, and at all points that can be reached from there.
     """
+
+    def __init__(self, function: ir.Function) -> None:
+        self._function = function
+        self._points: dict[int, Point] = {}
+        self._where: dict[str, set[Point]] = {}
+        origins = _all_origins(function)
+        for block in function.blocks:
+            for index, instruction in enumerate(block.instructions):
+                self._points[id(instruction)] = block.name, index
+                for operand in _captures(instruction):
+                    for name in _origins(operand, origins):
+                        self._where.setdefault(name, set()).add((block.name, index))
+        self.names = frozenset(self._where)
+
+    def inside(self, instruction: ir.Instruction) -> frozenset[str]:
+        """Those of `names` that are captured neither before the instruction nor by it."""
+        point = self._points.get(id(instruction))
+        if point is None:
+            return frozenset()
+        return frozenset(
+            name
+            for name, where in self._where.items()
+            if not any(self._leads(capture, point) for capture in where)
+        )
+
+    def _leads(self, start: Point, end: Point) -> bool:
+        is_before = start[0] == end[0] and start[1] <= end[1]
+        return is_before or end[0] in self._reached[start[0]]
+
+    @functools.cached_property
+    def _reached(self) -> dict[str, frozenset[str]]:
+        """The blocks that come after each, which it may be itself."""
+        following = {
+            block.name: frozenset(block.instructions[-1].targets) for block in self._function.blocks
+        }
+        while True:
+            further = {
+                name: found.union(*(following[each] for each in found))
+                for name, found in following.items()
+            }
+            if further == following:
+                return following
+            following = further
+
+
+def _all_origins(function: ir.Function) -> dict[str, frozenset[str]]:
     origins = {
         each.name: frozenset({each.name})
         for each in function.instructions()
@@ -26,11 +76,7 @@ def captured(function: ir.Function) -> frozenset[str]:
     }
     while _spread(function, origins):
         pass
-    found: set[str] = set()
-    for instruction in function.instructions():
-        for operand in _captures(instruction):
-            found |= _origins(operand, origins)
-    return frozenset(found)
+    return origins
 
 
 def _spread(function: ir.Function, origins: dict[str, frozenset[str]]) -> bool:

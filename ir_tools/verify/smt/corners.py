@@ -27,13 +27,13 @@ def pins(session: Session) -> Iterator[Pin]:
         for index, parameter in enumerate(session.source.function.parameters)
         if (values := _values(parameter.type)) and (lanes := _lanes(session, index))
     ]
-    for lanes, values in reversed(arguments):
-        if len(arguments) > 1:
-            yield _pinned(lanes, values[0])
-    for one, other in itertools.pairwise(arguments):
-        pairs = zip(one[0], other[0], strict=False)
-        if one[0][0][1] == other[0][0][1]:
-            yield [_bits(*mine) == _bits(*its) for mine, its in pairs]
+    if len(arguments) > 1:
+        yield _pinned(arguments[-1][0], arguments[-1][1][0])
+    for (mine, _), (its, _) in itertools.pairwise(arguments):
+        if mine[0][1] == its[0][1]:
+            yield [_bits(*a) == _bits(*b) for a, b in zip(mine, its, strict=False)]
+    for lanes, values in arguments[-2::-1]:
+        yield _pinned(lanes, values[0])
     for number in range(len(_SIMPLE)):
         every = [_pinned(lanes, values[number % len(values)]) for lanes, values in arguments]
         yield from every if len(arguments) > 1 and number else ()

@@ -5,7 +5,7 @@
 
     value, ub = memory.load(pointer, type, align)
     memory, ub = memory.store(pointer, value, type, align)
-    memory, pointer = memory.alloca(size, align, captured=name in captured(function))
+    memory, pointer = memory.alloca(size, align, captured=name in Captures(function).names)
     memory = memory.merge(condition, other)             # self where the condition holds
     memory, ub = memory.copy(target, origin, length, may_overlap=…)
     memory, ub = memory.fill(target, byte, length)
@@ -109,7 +109,7 @@ class Memory:
             raise BudgetError("memory has too long a history") from None
         assert found is not None
         if width and isinstance(type_, ir.VectorType):
-            found = _unpacked(found[0], type_.count, self.layout)
+            found = runs.unpack(found[0], type_.count, self.layout)
         return runs.build(type_, iter(found)), ub
 
     def _read(self, place: Place, type_: ir.Type, align: int) -> list[Scalar]:
@@ -131,7 +131,7 @@ class Memory:
         size = self.layout.extent(type_).store
         ub = self._fault(pointer, self.world.word(size), align, writes=True)
         if width := runs.packed(type_, self.layout):
-            value, type_ = _packed(value, self.layout), ir.IntType(width)
+            value, type_ = runs.pack(value, self.layout), ir.IntType(width)
         events = self.events
         for condition, place in resolve(pointer.bits):
             events = self._written(events, condition, place, value, type_, align)
@@ -248,8 +248,8 @@ class Memory:
     ) -> tuple[Memory, z3.BoolRef]:
         """`memset`."""
         count = self._word(length.bits)
-        some = negate(equal(count, self.world.word(0)))
-        ub = either(length.poison, both(some, self._fault(target, count, align, writes=True)))
+        fault = self._fault(target, count, align, writes=True)
+        ub = either(length.poison, self._unless_empty(count, fault, target))
         memory = self
         for condition, place in resolve(target.bits):
             events = memory._filled(condition, place, count, byte, align)
@@ -287,8 +287,18 @@ class Memory:
                         memory.events, condition, place, count, self.events, start, aligns[0]
                     )
                     memory = replace(memory, events=event)
-        some = negate(equal(count, self.world.word(0)))
-        return memory, z3.simplify(either(length.poison, both(some, either(*faults))))
+        fault = self._unless_empty(count, either(*faults), target, origin)
+        return memory, z3.simplify(either(length.poison, fault))
+
+    def _unless_empty(
+        self, count: z3.BitVecRef, fault: z3.BoolRef, *pointers: Scalar
+    ) -> z3.BoolRef:
+        """The fault, where there is a byte to move. Of none through poison opinions differ: the
+        language reference allows it, and Alive2 does not."""
+        nothing = z3.simplify(equal(count, self.world.word(0)))
+        if not z3.is_false(z3.simplify(both(nothing, either(*(p.poison for p in pointers))))):
+            self.world.weak_refutations.add("no bytes are moved, perhaps through poison")
+        return both(negate(nothing), fault)
 
     def _overlap(self, left: Place, right: Place, count: z3.BitVecRef) -> z3.BoolRef:
         if pointers.apart(left.block, right.block):
@@ -317,12 +327,13 @@ class Memory:
 
     def havoc(
         self, key: str, reached: Sequence[Scalar] | None = None, writes: bool = True,
-        frees: bool = True, condition: z3.BoolRef = TRUE,
+        frees: bool = True, condition: z3.BoolRef = TRUE, hidden: frozenset[int] = frozenset(),
     ) -> Memory:  # fmt: skip
         """Memory after an unknown call: source and target give matching calls the same key.
 
-        `reached` is what the callee may write through, where that is only its arguments. A call
-        that neither writes nor frees leaves memory alone.
+        `reached` is what the callee may write through, where that is only its arguments; of the
+        blocks that are `hidden` it knows nothing. A call that neither writes nor frees leaves
+        memory alone.
         """
         events, life = self.events, self.life
         if writes:
@@ -331,7 +342,7 @@ class Memory:
                 if reached is None
                 else tuple(place.block for each in reached for _, place in resolve(each.bits))
             )
-            events = Unknown(events, key, condition, blocks)
+            events = Unknown(events, key, condition, blocks, hidden)
         if frees:
             life = MayFree(life, key, condition)
         return replace(self, events=events, life=life)
@@ -379,19 +390,3 @@ def _aligned(align: int, offset: int) -> int:
 def _gaps(type_: ir.Type, layout: ir.Layout) -> list[tuple[int, int]]:
     is_aggregate = isinstance(type_, ir.StructType | ir.ArrayType)
     return runs.padding(type_, layout) if is_aggregate else []
-
-
-def _packed(value: Value, layout: ir.Layout) -> Scalar:
-    """The lanes of a vector of odd elements as one number; all have to be poison together."""
-    lanes = runs.scalars(value)
-    if not layout.little_endian or any(not each.poison.eq(lanes[0].poison) for each in lanes):
-        raise UnsupportedError("store of a vector whose elements are not whole bytes")
-    return runs.joined(lanes)
-
-
-def _unpacked(word: Scalar, count: int, layout: ir.Layout) -> list[Scalar]:
-    if not layout.little_endian:
-        raise UnsupportedError("load of a vector whose elements are not whole bytes")
-    width = word.bits.size() // count
-    lanes = [z3.Extract(width * k + width - 1, width * k, word.bits) for k in range(count)]
-    return [Scalar(z3.simplify(bits), word.poison, word.undef) for bits in lanes]

@@ -74,12 +74,14 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unknown:
-    """A call that may have written all that can be reached, or just `blocks`: shared by name."""
+    """A call that may have written all that can be reached, or just `blocks`: shared by name.
+    `hidden` are numbers of blocks whose addresses have not got out yet."""
 
     before: Event
     key: str
     condition: z3.BoolRef
     blocks: tuple[z3.BitVecRef, ...] | None
+    hidden: frozenset[int] = frozenset()
 
 
 Event: TypeAlias = Start | Write | Fill | Copy | Forget | Merge | Unknown

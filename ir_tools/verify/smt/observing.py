@@ -39,11 +39,13 @@ _EACH_BYTE = 256  # a longer range is compared at an arbitrary byte of it
 
 
 def refines(
-    world: World, source: Memory, target: Memory, at_return: bool = True, values_only: bool = False
-) -> z3.BoolRef:
+    world: World, source: Memory, target: Memory, at_return: bool = True,
+    values_only: bool = False, hidden: frozenset[int] = frozenset(),
+) -> z3.BoolRef:  # fmt: skip
     """Whether the target's memory is one that the source's allows.
 
-    `at_return` the function's own stack is gone; before a call it is visible where it was captured.
+    `at_return` the function's own stack is gone; before a call it is visible where it was captured,
+    but for the blocks that are `hidden`.
     `values_only`: whatever a number in place of a pointer loses. What breaks this breaks both, and
     without the doubts of `World.weak_mismatches`.
     Arbitrary bytes are free variables named `byte.*`: the formula is meant for all of them.
@@ -54,6 +56,7 @@ def refines(
         facts = [
             _same_range(world, source, target, event, at_return)
             for event in _changes(source, target)
+            if event.place.number not in hidden
         ]
     except RecursionError:
         raise BudgetError("memory has too long a history") from None

@@ -44,7 +44,7 @@ class Ordered:
             raise UnsupportedError(f"{_kind(instruction)} {instruction.opcode} to a variable")
         event = Event(
             state.happens, state.count(), _name(instruction), operands, state.memory, _EFFECTS,
-            _PROMISES, str(instruction),
+            _PROMISES, str(instruction), instructions.addresses.hidden(instruction),
         )  # fmt: skip
         self.calls.record(state, event)
         self.calls.forget(state, event)

@@ -119,6 +119,11 @@ def is_outside(block: z3.BitVecRef) -> bool:
     return _starts_with_zeros(block, 2)
 
 
+def is_number(block: z3.BitVecRef, number: int) -> z3.BoolRef:
+    """Whether it is the block of that number, one of the function's own allocations."""
+    return FALSE if is_outside(block) else equal(block, z3.BitVecVal(number, BLOCK_BITS))
+
+
 def is_private(block: z3.BitVecRef) -> bool:
     return bool(z3.is_bv_value(block) and block.as_long() & LOCAL and block.as_long() & PRIVATE)
 

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 import z3
 
 from ir_tools.verify.smt import bytes as runs
-from ir_tools.verify.smt.logic import FALSE, TRUE, both, either, equal
+from ir_tools.verify.smt.logic import FALSE, TRUE, both, either, equal, negate
 from ir_tools.verify.smt.nodes import Copy, Event, Fill, Forget, Merge, Start, Unknown, Write
 from ir_tools.verify.smt.pointers import (
     Place,
     apart,
     by_place,
     escaped,
+    is_number,
     is_outside,
     is_private,
     moved,
@@ -331,6 +332,7 @@ class Reader:
         if is_private(place.block):
             return FALSE
         reached = TRUE if never_private(place.block) else z3.Not(_is_private(place.block))
+        reached = both(reached, *(negate(is_number(place.block, n)) for n in event.hidden))
         if event.blocks is None:
             return both(event.condition, reached)
         same = [equal(b, place.block) for b in event.blocks if not apart(b, place.block)]

@@ -140,7 +140,13 @@ class _Matches:
             and not z3.is_false(both(*terms))
         ):
             terms.append(
-                observing.refines(self.session.world, source.memory, target.memory, at_return=False)
+                observing.refines(
+                    self.session.world,
+                    source.memory,
+                    target.memory,
+                    at_return=False,
+                    hidden=source.hidden & target.hidden,
+                )
             )
         elif target.memory is not None and source.memory is None:
             return FALSE

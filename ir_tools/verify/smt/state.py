@@ -105,7 +105,8 @@ def _merged(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A call that the environment can see. `callee` is a name or a pointer."""
+    """A call that the environment can see. `callee` is a name or a pointer; `hidden` are the
+    function's own blocks whose addresses have not got out yet."""
 
     happens: z3.BoolRef
     number: Guarded
@@ -115,6 +116,7 @@ class Event:
     effects: Effects
     promises: frozenset[str]
     text: str
+    hidden: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)

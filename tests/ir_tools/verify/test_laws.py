@@ -21,7 +21,7 @@ _QUICK = Effort(smt_s=1, execution_s=1)
 _SURE = {"correct": (Kind.PROVED, Kind.BOUNDED), "refuted": (Kind.REFUTED,)}
 _MAY_BE = {"correct": set(Kind) - {Kind.REFUTED}, "refuted": {Kind.REFUTED, Kind.UNKNOWN}}
 # Percent that have to be decided, where that is not 90.
-_FLOORS = {"atomic": 40, "calls": 80, "fp": 60, "memory": 80}
+_FLOORS = {"alias": 70, "atomic": 40, "calls": 80, "fp": 60, "memory": 80, "merge": 80}
 _SLOW = {"fp", "loops"}
 _AREAS = sorted({path.name.split("-")[0] for path in _FOLDER.glob("*.ll")})
 

@@ -13,7 +13,7 @@ from ir_tools.llvm import Context
 from ir_tools.verify import ir
 from ir_tools.verify.reader import read_module
 from ir_tools.verify.smt.bounds import Bounds
-from ir_tools.verify.smt.captures import captured
+from ir_tools.verify.smt.captures import Captures
 from ir_tools.verify.smt.memory import Memory
 from ir_tools.verify.smt.observing import refines
 from ir_tools.verify.smt.pointers import join, place
@@ -620,7 +620,7 @@ def test_a_freed_block_is_freed_on_both_sides(bench: Bench) -> None:
 
 
 def test_only_a_stored_address_is_captured() -> None:
-    assert captured(module().functions["f"]) == {"%b"}
+    assert Captures(module().functions["f"]).names == {"%b"}
 
 
 def test_what_is_said_of_places_between_two_holds_for_every_block() -> None:
@@ -647,3 +647,25 @@ def test_a_number_in_place_of_a_pointer_is_less(bench: Bench) -> None:
     assert not bench.world.weak_mismatches
     assert not refined(bench, source, target)
     assert bench.world.weak_mismatches
+
+
+def test_an_address_is_captured_from_where_it_gets_out_on() -> None:
+    text = """
+declare void @f(ptr)
+define void @f1(i1 %c) {
+  %a = alloca i32
+  store i32 1, ptr %a
+  br i1 %c, label %loop, label %end
+loop:
+  store i32 2, ptr %a
+  call void @f(ptr %a)
+  br i1 %c, label %loop, label %end
+end:
+  ret void
+}
+"""
+    with Context() as context, context.parse(text.encode(), "") as parsed:
+        function = read_module(parsed).functions["f1"]
+    captures = Captures(function)
+    stores = [each for each in function.instructions() if each.opcode == "store"]
+    assert [captures.inside(each) for each in stores] == [{"%a"}, frozenset()]

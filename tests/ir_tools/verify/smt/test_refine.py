@@ -210,11 +210,30 @@ def test_what_is_uninterpreted_is_refuted_by_the_interpreter_alone() -> None:
         assert "uninterpreted" in verdict.reason
 
 
+_ORDERS = ("release", "monotonic")
+
+
 def test_what_is_not_covered_is_named() -> None:
-    text = functions("i8 (ptr %p)", *["%r = load volatile i8, ptr %p\nret i8 %r"] * 2)
+    text = functions("ptr (ptr %p)", *["%r = va_arg ptr %p, ptr\nret ptr %r"] * 2)
     verdict = judged(text)
     assert verdict.kind is Kind.UNKNOWN
-    assert "volatile load" in verdict.reason
+    assert "va_arg" in verdict.reason
+    assert not verdict.suspicion
+
+
+def test_a_counterexample_that_nothing_confirms_is_a_suspicion() -> None:
+    bodies = (f"store atomic i8 1, ptr %p {order}, align 1\nret void" for order in _ORDERS)
+    verdict = judged(functions("void (ptr %p)", *bodies))
+    assert verdict.kind is Kind.UNKNOWN
+    assert verdict.suspicion in verdict.reason
+
+
+def test_corners_are_asked_when_the_whole_is_too_hard() -> None:
+    division = "%q = sdiv i32 %a, %b\n"
+    source = "%r = srem i32 %a, %b\n" + division + "%s = xor i32 %r, %q\nret i32 %s"
+    target = division + "%m = mul i32 %q, %b\n%r = sub i32 %m, %a\n%s = xor i32 %r, %q\nret i32 %s"
+    text = functions("i32 (i32 %a, i32 %b)", source, target)
+    assert judged(text).kind is Kind.REFUTED
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,18 @@
+; EXPECT: refuted
+; Without noalias the call may have returned p.
+declare ptr @mk(i64)
+
+define i32 @src(ptr %p) {
+  %m = call ptr @mk(i64 4)
+  store i32 1, ptr %p
+  store i32 2, ptr %m
+  %v = load i32, ptr %p
+  ret i32 %v
+}
+
+define i32 @tgt(ptr %p) {
+  %m = call ptr @mk(i64 4)
+  store i32 1, ptr %p
+  store i32 2, ptr %m
+  ret i32 1
+}

@@ -1,0 +1,22 @@
+; EXPECT: correct
+; The call is made in any case.
+declare i32 @f()
+
+define i32 @src(i1 %c) {
+  br i1 %c, label %t, label %e
+t:
+  %a = call i32 @f()
+  %b = add i32 %a, 1
+  ret i32 %b
+e:
+  %d = call i32 @f()
+  ret i32 %d
+}
+
+define i32 @tgt(i1 %c) {
+  %a = call i32 @f()
+  %z = zext i1 %c to i32
+  %f = freeze i32 %z
+  %b = add i32 %a, %f
+  ret i32 %b
+}

@@ -1,0 +1,21 @@
+; EXPECT: correct
+; One call with what is chosen.
+declare void @f(i32)
+
+define void @src(i1 %c) {
+  br i1 %c, label %t, label %e
+t:
+  call void @f(i32 1)
+  br label %m
+e:
+  call void @f(i32 2)
+  br label %m
+m:
+  ret void
+}
+
+define void @tgt(i1 %c) {
+  %x = select i1 %c, i32 1, i32 2
+  call void @f(i32 %x)
+  ret void
+}

@@ -1,0 +1,16 @@
+; EXPECT: refuted
+; A flag in one lane is one in both.
+
+define <2 x i8> @src(i8 %x, i8 %y) {
+  %a = insertelement <2 x i8> poison, i8 %x, i64 0
+  %b = insertelement <2 x i8> %a, i8 %y, i64 1
+  %r = add <2 x i8> %b, <i8 1, i8 2>
+  ret <2 x i8> %r
+}
+
+define <2 x i8> @tgt(i8 %x, i8 %y) {
+  %a = insertelement <2 x i8> poison, i8 %x, i64 0
+  %b = insertelement <2 x i8> %a, i8 %y, i64 1
+  %r = add nuw <2 x i8> %b, <i8 1, i8 2>
+  ret <2 x i8> %r
+}
