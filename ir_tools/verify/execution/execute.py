@@ -10,7 +10,8 @@ run is compared with what the interpreter says of the source.
               than the interpreter says that the source does, while the source's does just that
     tested    no difference, on at least `ENOUGH` inputs
     unknown   anything else, with the reason: an instruction that the interpreter lacks, too few
-              inputs that count, a source whose machine code the interpreter does not agree with
+              inputs that count, a source whose machine code the interpreter does not agree with,
+              accesses whose meaning is in what other threads see of them
 
 What is not covered: see `machine`. Inputs are samples: `tested` is no proof.
 """

@@ -197,3 +197,19 @@ def test_every_pair_of_the_shared_set_can_be_read(shared: Path) -> None:
         defined = [each for each in functions.values() if each.blocks]
         assert len(defined) > 1
         assert all(block.instructions for each in defined for block in each.blocks)
+
+
+def test_what_an_access_asks_of_other_threads_is_read_to_the_last_word() -> None:
+    text = """
+define void @f(ptr %p) {
+  fence syncscope("singlethread") seq_cst
+  %x = cmpxchg weak ptr %p, i32 0, i32 1 acq_rel monotonic, align 4
+  %v = load atomic i32, ptr %p acquire, align 4
+  %w = load i32, ptr %p
+  ret void
+}
+"""
+    with Context() as context, context.parse(text.encode(), "") as parsed:
+        function = read_module(parsed).functions["f"]
+    orderings = [each.ordering for each in function.instructions()]
+    assert orderings == ["seq_cst syncscope 0", "acq_rel monotonic weak", "acquire", "", ""]
