@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import signal
 import sys
 import tempfile
@@ -41,12 +42,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call of one of `envs.worker.Worker`'s methods on a source."""
+    """A call of one of `envs.worker.Worker`'s methods on a source.
+
+    Sessions need no source besides what is in their arguments; its size still sets the time limit.
+    """
 
     kind: str
     source: Source
     arguments: tuple[Any, ...]
     compilations: int = 1
+    needs_source: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,25 @@ class WorkerHandle:
         self._deadline = time.monotonic() + self._cpu_s * _WALL_PER_CPU * max(
             1, request.compilations
         )
-        source = None if request.source.digest in self._known else request.source
-        self._known.add(request.source.digest)
-        message = (request.kind, request.source.digest, source, request.arguments, self._cpu_s)
+        digest, source = "", None
+        if request.needs_source:
+            digest = request.source.digest
+            source = None if digest in self._known else request.source
+            self._known.add(digest)
+        message = (request.kind, digest, source, request.arguments, self._cpu_s)
         with contextlib.suppress(BrokenPipeError):  # it died while idle: `receive` will find out
             wire.write(self._requests, message)
+
+    def wait(self) -> Reply | Death | OzoneError:
+        """The answer to what was sent, as soon as it is there; a worker that is late is ended."""
+        poll = select.poll()
+        poll.register(self.replies, select.POLLIN)
+        while True:
+            if not poll.poll(max(0.0, self.seconds_left) * 1000):
+                return self.kill_late()
+            reply = self.receive()
+            if reply is not None:
+                return reply
 
     def receive(self) -> Reply | Death | OzoneError | None:
         """The answer's meaning; None where the worker must first be told the source again."""

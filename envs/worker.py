@@ -29,6 +29,7 @@ from ir_tools.plan import Change, Plan
 from ir_tools.target import Target, TargetOptions
 
 if TYPE_CHECKING:
+    from envs.session import Sessions
     from ir_tools.verify.verdict import Effort, Side
 
 _SOURCES = 4  # that are kept
@@ -104,6 +105,7 @@ class Worker:
             collections.OrderedDict()
         )
         self._targets: dict[Any, Target] = {}
+        self._sessions: Sessions | None = None
         self._architecture = ""
         self._done = 0
         self._blamed: str | None = None
@@ -127,7 +129,8 @@ class Worker:
             self._sources.popitem(last=False)[1].close()
 
     def knows(self, digest: str) -> bool:
-        return digest in self._sources
+        """Whether a request can be answered: "" is for those that bring what they need."""
+        return not digest or digest in self._sources
 
     def inspect(self, digest: str) -> ModuleInfo:
         """Facts about the source."""
@@ -191,6 +194,14 @@ class Worker:
         self._kept[key] = made
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+
+    def session(self, _: str, method: str, *arguments: Any) -> Any:
+        """A call on the sessions of environments, which need no source. Raises OzoneError."""
+        from envs.session import Sessions
+
+        if self._sessions is None:
+            self._sessions = Sessions(self._target, self._compile)
+        return getattr(self._sessions, method)(*arguments)
 
     def _build(
         self,

@@ -59,3 +59,15 @@ class BenchmarkError(OzoneError):
 
 class UnknownBenchmarkError(BenchmarkError):
     """A URI that names no benchmark."""
+
+
+class MisuseError(OzoneError):
+    """An environment was asked for what it does not do now: reset it, or read what it offers."""
+
+
+class ActionError(MisuseError):
+    """An action that is not in the space, or that is masked."""
+
+
+class ObservationError(OzoneError):
+    """LLVM cannot make the observation that was asked for of this state."""

@@ -86,6 +86,14 @@ class GlobalValue:
         return handle
 
     @property
+    def is_constant(self) -> bool:
+        """Whether it is a variable that nobody may write to."""
+        return bool(
+            self._lib.LLVMIsAGlobalVariable(self.handle)
+            and self._lib.LLVMIsGlobalConstant(self.handle)
+        )
+
+    @property
     def initializer(self) -> int | None:
         """The handle of a variable's initializer; None for a declaration or anything else."""
         is_variable = self._lib.LLVMIsAGlobalVariable(self.handle)

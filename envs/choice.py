@@ -1,0 +1,53 @@
+"""`ozone/PipelineChoice-v0`: one action, a whole pipeline, and the episode is over."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+
+from envs.environment import CompilerEnvironment, StepResult
+from ir_tools.errors import ActionError
+from ir_tools.pipeline import Pipeline
+from ir_tools.plan import OZ
+
+PIPELINES = (
+    OZ,
+    "default<Os>",
+    "default<O1>",
+    "default<O2>",
+    "default<O3>",
+    "globalopt,globaldce,function(function-simplification<Oz>)",
+    "globalopt,globaldce,function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
+    "instcombine<no-verify-fixpoint>,gvn,dse,adce,simplifycfg,instcombine<no-verify-fixpoint>)",
+)
+"""What there is to choose from where the caller brings nothing: LLVM's levels, and two without
+loop transformations and inlining."""
+
+
+class PipelineChoice(CompilerEnvironment):
+    """An action picks one of `pipelines`, texts that `opt -passes=` takes; by default LLVM's levels.
+
+    Raises PipelineError for a text that does not parse, ActionError for none at all.
+    """
+
+    def __init__(
+        self, *arguments: Any, pipelines: Sequence[str] = PIPELINES, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        if not pipelines:
+            raise ActionError("no pipelines to choose from")
+        self.pipelines = tuple(str(Pipeline.parse(text)) for text in pipelines)
+        self.action_space = gymnasium.spaces.Discrete(len(self.pipelines))
+
+    def step(self, action: Any) -> StepResult:
+        """Run a pipeline. Raises ActionError, and MisuseError where there is no episode."""
+        run = self._running()
+        try:
+            text = self.pipelines[range(len(self.pipelines))[operator.index(action)]]
+        except (TypeError, IndexError):
+            last = len(self.pipelines) - 1
+            raise ActionError(f"no action {action!r}: take one of 0 to {last}") from None
+        return self._finish(run, run.step((text,)), ends=True, truncated=False)
