@@ -46,7 +46,10 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
     limits             memory of a worker, and CPU time of a step
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"]}  # noqa: RUF012 (Gymnasium's)
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's own way)
+        "render_modes": ["ansi", "human"],
+        "render_fps": 1,
+    }
 
     def __init__(
         self,
@@ -97,7 +100,7 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
         self._run = Run(self._workers, subject, self._rules, options.get("prefix", ()))
         self._is_over = False
         self._render_for_human()
-        return self._run.observation, self._info()
+        return self._run.observation(), self._info()
 
     def _finish(self, run: Run, reward: float, ends: bool, truncated: bool) -> StepResult:
         """The five values of a step that has been taken; `ends` where it was the last one."""
@@ -107,7 +110,7 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
         terminated = ends or run.is_over
         self._is_over = terminated or truncated
         self._render_for_human()
-        return run.observation, reward, terminated, truncated and not terminated, self._info()
+        return run.observation(), reward, terminated, truncated and not terminated, self._info()
 
     def _info(self) -> dict[str, Any]:
         run, info = self.run, dict[str, Any]()
@@ -145,9 +148,15 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
 
     def close(self) -> None:
         """End the episode, and the workers where no fork needs them."""
+        if self._run is not None:
+            self._run.close()
         if self._workers is not None:
             self._workers.close()
         self._workers, self._run, self._is_over = None, None, True
+
+    def __del__(self) -> None:
+        if getattr(self, "_workers", None) is not None:  # forks are easily forgotten
+            self.close()
 
     # --- what is Ozone's own --------------------------------------------------------------------
 

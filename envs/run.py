@@ -7,6 +7,7 @@ then takes back what was earned, so that the sum is the lesser of zero and what 
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ class Workers:
     them. `share` for each further owner, `close` by each."""
 
     def __init__(self, limits: Limits, effort: Effort) -> None:
-        self.compiler, self.judge = Compiler(limits), Judge(limits, effort)
+        self.compiler, self.judge = Compiler(limits), Judge(Limits(limits.memory_bytes), effort)
         self._owners = 1
 
     def share(self) -> Workers:
@@ -153,7 +154,8 @@ class Run:
     def _note(self, values: Sequence[Any]) -> None:
         """Take in what was measured of a new state. Raises OzoneError."""
         found = dict(zip(self._rules.measures, values, strict=True))
-        self.observation = self._rules.view.finish(found, self._about)
+        self._observation = self._rules.view.finish(found, self._about)
+        self._is_given = False
         self._levels = [
             float(reward.observation.finish(found[reward.observation.measure], self._about))
             for reward, _ in self._rules.rewards.terms
@@ -161,6 +163,13 @@ class Run:
         self._values = found
 
     # --- what can be asked ----------------------------------------------------------------------
+
+    def observation(self) -> Any:
+        """What the environment observes by default; never the same object twice."""
+        if self._is_given:
+            self._observation = copy.deepcopy(self._observation)
+        self._is_given = True
+        return self._observation
 
     def observe(self, name: str) -> Any:
         """Any observation of the present state: the last good one, when LLVM ended the run.
@@ -209,6 +218,7 @@ class Run:
 
     def fork(self) -> Run:
         """Another run that goes on from here."""
+        self._is_given = True
         other = Run.__new__(Run)
         other.__dict__.update(self.__dict__)
         other.trajectory = self.trajectory.fork()
