@@ -38,7 +38,7 @@ def step_reward(previous: float, current: float, unit: float) -> float:
 
 def forfeit(earned: float) -> float:
     """The reward that takes back what an episode has earned; losses stay lost."""
-    return -max(earned, 0.0)
+    return 0.0 - max(earned, 0.0)
 
 
 def reward_unit(scale: Scale, unoptimised: float, baseline: float, least: float) -> float:
