@@ -28,7 +28,7 @@ loop transformations and inlining."""
 
 
 class PipelineChoice(CompilerEnvironment):
-    """An action picks one of `pipelines`: texts that `opt -passes=` takes, by default LLVM's levels.
+    """An action picks one of `pipelines`, which `opt -passes=` takes: LLVM's levels by default.
 
     Raises PipelineError for a text that does not parse, ActionError for none at all.
     """

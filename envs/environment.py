@@ -53,7 +53,7 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
 
     def __init__(
         self,
-        benchmark: str | Source | None = None,
+        benchmark: str | Source = "benchmark://examples-v0/sha256#hex_decode",
         observation_space: str | Sequence[str] = "Autophase",
         reward_space: str | Mapping[str, float] = "IrInstructionCountOz",
         *,

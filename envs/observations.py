@@ -92,6 +92,7 @@ def _array(value: Any, _: About) -> Any:
 
 def _histogram(value: Mapping[str, int], _: About) -> Any:
     import numpy
+
     from ir_tools.instructions import OPCODES
 
     return numpy.array([value.get(name, 0) for name in OPCODES.values()], "int64")
@@ -99,6 +100,7 @@ def _histogram(value: Mapping[str, int], _: About) -> Any:
 
 def _cycles(value: tuple[bytes, str], about: About) -> Any:
     import numpy
+
     from ir_tools.cycles import cycles
 
     assembly, triple = value

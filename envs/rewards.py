@@ -72,12 +72,9 @@ class Reward:
     @property
     def inputs(self) -> tuple[str, ...]:
         """What is measured for it: the state, and of the benchmark what the unit needs."""
-        name = self.observation.name
-        needed = {
-            Scale.PLAIN: (),
-            Scale.NORM: (f"{name} of the unoptimised benchmark",),
-        }.get(self.scale, (f"{name} of the unoptimised benchmark", f"{name} after {self.scale}"))
-        return (name, *needed)
+        name, baseline = self.observation.name, self.scale.baseline
+        unoptimised = (f"{name} of the unoptimised benchmark",) if self.scale else ()
+        return (name, *unoptimised, *((f"{name} after {baseline}",) if baseline else ()))
 
     def unit(self, unoptimised: float, baseline: float) -> float:
         return reward_unit(self.scale, unoptimised, baseline, self.least)

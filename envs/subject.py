@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envs.evaluation import Source
-from ir_tools.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from anghabench.benchmarks import Benchmark
@@ -24,16 +23,9 @@ class Subject:
     benchmark: Benchmark | None = None
 
 
-def find(wanted: str | Source | None) -> Subject:
-    """The subject that a caller means.
-
-    Raises BenchmarkError for None, UnknownBenchmarkError and what else a URI may do wrong.
-    """
-    if wanted is None:
-        raise BenchmarkError(
-            "no benchmark: name one, as in make(…, benchmark='file:///path/of/a.c') "
-            "or reset(options={'benchmark': …})"
-        )
+def find(wanted: str | Source) -> Subject:
+    """The subject that a caller means. Raises UnknownBenchmarkError, and what else a URI may do
+    wrong; see `anghabench.benchmarks.resolve`."""
     if isinstance(wanted, Source):
         return Subject(wanted.name, wanted)
     # The user's own files change between episodes.

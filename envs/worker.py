@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import ctypes
 import dataclasses
 import os
-import resource
 import signal
 import sys
 import time
@@ -19,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from envs import wire
+from envs.confinement import confine, note, private_pipes
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
 from ir_tools.apply import apply, changes, prepare
 from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
@@ -36,8 +35,6 @@ _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
 _KEPT = 4  # results
 _USES = 20  # evaluations in one context
-_STDERR_BYTES = 1 << 20  # passes that print are cut off there
-_PR_SET_PDEATHSIG = 1
 
 
 class _Loaded:
@@ -343,38 +340,6 @@ def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) ->
     )
 
 
-def _limit(memory_bytes: int) -> None:
-    """Bound memory and stderr, write no core files, and die with the parent."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)  # which pipes do not have
-    most = _STDERR_BYTES if most == resource.RLIM_INFINITY else min(most, _STDERR_BYTES)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    if memory_bytes:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere EOF must do
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    library().LLVMEnablePrettyStackTrace()  # a crash then names the pass that was running
-
-
-def _private_pipes() -> tuple[int, int]:
-    """(requests, replies): stdin and stdout, moved away from passes that print or read."""
-    requests, replies = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    os.close(null)
-    return requests, replies
-
-
-def _note(done: int, function: str | None) -> None:
-    """Leave word for whoever finds us dead; what was printed in the last compilation is dropped."""
-    with contextlib.suppress(OSError):  # no space, or a limit of the user's: then nobody is blamed
-        os.pwrite(2, wire.encode_note(done, function), 0)
-        if function is None and os.lseek(2, 0, os.SEEK_CUR) != wire.NOTE_BYTES:
-            os.ftruncate(2, wire.NOTE_BYTES)
-            os.lseek(2, wire.NOTE_BYTES, os.SEEK_SET)
-
-
 def _start_afresh(requests: int, replies: int) -> NoReturn:
     """Have the request sent again, and become the new worker that reads it."""
     wire.write(replies, ("unknown",))
@@ -403,10 +368,11 @@ def _serve(worker: Worker, requests: int, replies: int) -> None:
 
 
 def main() -> None:
-    requests, replies = _private_pipes()
-    _limit(memory_bytes=int(sys.argv[1]))
+    requests, replies = private_pipes()
+    confine(memory_bytes=int(sys.argv[1]))
+    library().LLVMEnablePrettyStackTrace()  # a crash then names the pass that was running
     with contextlib.suppress(EOFError, BrokenPipeError):
-        _serve(Worker(_note), requests, replies)
+        _serve(Worker(note), requests, replies)
 
 
 if __name__ == "__main__":
