@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 
-from envs.environment import CompilerEnvironment, StepResult
+from envs.environment import CompilerEnvironment, StepResult, action_number
 from ir_tools.errors import ActionError
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ
@@ -45,9 +44,5 @@ class PipelineChoice(CompilerEnvironment):
     def step(self, action: Any) -> StepResult:
         """Run a pipeline. Raises ActionError, and MisuseError where there is no episode."""
         run = self._running()
-        try:
-            text = self.pipelines[range(len(self.pipelines))[operator.index(action)]]
-        except (TypeError, IndexError):
-            last = len(self.pipelines) - 1
-            raise ActionError(f"no action {action!r}: take one of 0 to {last}") from None
+        text = self.pipelines[action_number(action, len(self.pipelines))]
         return self._finish(run, run.step((text,)), ends=True, truncated=False)

@@ -11,6 +11,7 @@ an `OzoneError` that says what to do; after `reset` the environment is as good a
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from envs.rewards import RewardSum
 from envs.run import STARTS, Rules, Run, Workers
 from envs.subject import find
 from envs.validation import validate
-from ir_tools.errors import MisuseError
+from ir_tools.errors import ActionError, MisuseError
 from ir_tools.target import TargetOptions
 from ir_tools.verify.verdict import Effort
 
@@ -211,3 +212,14 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
         other._run = self._run and self._run.fork()
         other._np_random = copy.deepcopy(self._np_random)
         return other
+
+
+def action_number(action: Any, count: int) -> int:
+    """The number that an action of `Discrete(count)` is. Raises ActionError."""
+    try:
+        number = operator.index(action)
+    except TypeError:
+        number = -1
+    if not 0 <= number < count:
+        raise ActionError(f"no action {action!r}: take one of 0 to {count - 1}")
+    return number

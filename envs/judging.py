@@ -46,11 +46,10 @@ class Judge:
             return Verdict(Kind.UNKNOWN, "none", str(error))
 
     def _of(self, changes: Changes) -> Verdict:
-        found = [
-            Verdict(Kind.UNKNOWN, "none", f"'{text}' is interprocedural: it has no verdict")
-            for text in changes.unjudged
-        ]
-        found += [_untaken(change) for change in changes.functions if not change.symbol]
+        reasons = [f"'{text}' reaches beyond one function: no verdict" for text in changes.unjudged]
+        untaken = [change.function for change in changes.functions if not change.symbol]
+        reasons += [f"@{name} cannot be taken out of its module" for name in untaken]
+        found = [Verdict(Kind.UNKNOWN, "none", reason) for reason in reasons]
         taken = [change for change in changes.functions if change.symbol]
         found += self._judge(taken)
         return min(found, key=lambda one: _STRENGTH.index(one.kind), default=_NOTHING_CHANGED)
@@ -67,11 +66,6 @@ class Judge:
         if self._evaluator is not None:
             self._evaluator.close()
             self._evaluator = None
-
-
-def _untaken(change: Change) -> Verdict:
-    reason = f"@{change.function} cannot be taken out of its module"
-    return Verdict(Kind.UNKNOWN, "none", reason)
 
 
 @functools.cache

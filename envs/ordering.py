@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from envs.environment import CompilerEnvironment, StepResult
+from envs.environment import CompilerEnvironment, StepResult, action_number
 from ir_tools.errors import ActionError, MisuseError
 from ir_tools.passes import Pass, Trust, catalogue
 from ir_tools.pipeline import Pipeline
@@ -62,7 +61,7 @@ class PassOrdering(CompilerEnvironment):
 
     def begin(self, action: Any) -> None:
         """Start on the step that `step(action)` will end, for whoever has other workers to feed."""
-        self._begun = self._check(action)
+        self._begun = action_number(action, len(self.actions))
         if self._begun not in self._idle:
             self._running().send((self._texts[self._begun],))
 
@@ -80,15 +79,6 @@ class PassOrdering(CompilerEnvironment):
             self._idle.add(chosen)
         self._steps += 1
         return self._finish(run, reward, ends=False, truncated=self._steps == self._max_steps)
-
-    def _check(self, action: Any) -> int:
-        try:
-            number = operator.index(action)
-        except TypeError:
-            number = -1
-        if not 0 <= number < len(self.actions):
-            raise ActionError(f"no action {action!r}: take one of 0 to {len(self.actions) - 1}")
-        return number
 
     def action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """True for each action that may do something, as MaskablePPO asks for it."""

@@ -210,7 +210,7 @@ def test_a_prefix_earns_nothing_and_what_fails_of_it_is_left_out(workers: Worker
 
 
 def test_a_benchmark_that_is_no_ir_is_the_callers_error(workers: Workers) -> None:
-    with pytest.raises(ParseError, match="broken.ll"):
+    with pytest.raises(ParseError, match=r"broken\.ll"):
         begin(workers, Source("broken.ll", b"define"))
     assert begin(workers).step(PASSES) > 0
 
@@ -218,7 +218,7 @@ def test_a_benchmark_that_is_no_ir_is_the_callers_error(workers: Workers) -> Non
 def test_a_benchmark_that_llvm_cannot_compile_at_all_is_the_callers_error() -> None:
     own = Workers(Limits(memory_bytes=300 << 20), QUICK)
     huge = Source("huge.ll", b"@huge = constant [900000000 x i8] zeroinitializer")
-    with pytest.raises(BenchmarkError, match=r"huge.ll: LLVM cannot compile it at all \(oom"):
+    with pytest.raises(BenchmarkError, match=r"huge\.ll: LLVM cannot compile it at all \(oom"):
         Run(own, Subject(huge.name, huge), rules("TextBytes"))
     own.close()
 
