@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME…]`: run benchmarks and print one table.
 
-Without names: evaluation, startup, memory and build, about half an hour on two cores. By name only,
-for they take long: reduction, survival, identity, verification. On a machine that does other things
+Without names: evaluation, environment, startup, memory and build, about half an hour on two cores. By name only,
+for they take long: reduction, survival, steps, identity, verification. On a machine that does other things
 the figures are ratios all the same: what is compared took turns.
 """
 
@@ -21,8 +21,8 @@ from benchmarks.material import Options
 from ir_tools.errors import OzoneError
 from ir_tools.libllvm import loaded_version
 
-_ALWAYS = ("evaluation", "startup", "memory", "build")
-_BY_NAME = ("reduction", "survival", "identity", "verification")
+_ALWAYS = ("evaluation", "environment", "startup", "memory", "build")
+_BY_NAME = ("reduction", "survival", "steps", "identity", "verification")
 _WIDTH = 150  # of the table in a file or a pipe
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,7 +38,11 @@ def _options() -> argparse.Namespace:
         default=_ROOT / "out" / "benchmarks",
         help="sources, builds and caches; reused by the next run",
     )
-    add("--bitcode", type=Path, help="modules for survival and identity (default: the examples)")
+    add(
+        "--bitcode",
+        type=Path,
+        help="modules for survival, steps and identity (default: the examples)",
+    )
     add("--json", type=Path, help="write everything measured to this file")  # fmt: skip
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(known))

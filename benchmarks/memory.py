@@ -57,7 +57,7 @@ def _series(sources: Sequence[Source], total: int) -> tuple[Series, int]:
             evaluator.evaluate(jobs)
             if done % step == 0:
                 (worker,) = children()
-                series.append((done, _resident(worker), _resident(os.getpid())))
+                series.append((done, resident(worker), resident(os.getpid())))
         return series, evaluator.deaths.total()
 
 
@@ -83,7 +83,7 @@ def _batches(sources: Sequence[Source]) -> Iterator[list[Job]]:
         yield [Job(source, plan, own_sections=True) for plan in plans]
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """MiB of a process that are in memory."""
     status = Path(f"/proc/{pid}/status").read_text()
     match = re.search(r"VmRSS:\s+(\d+) kB", status)

@@ -1,0 +1,119 @@
+"""Steps a second of the environment, against one `opt` process a step.
+
+The same random production passes are run one by one on the same small functions, each step with
+its reward (instructions) and its observation (Autophase). Three ways take turns: `PassOrdering`
+with one worker; `PassOrderingVector` with two, both of which do all that the one does; and a shell
+that starts `opt` for each step on the output of the one before, which measures nothing. A figure is
+the ratio of the times of a step: in processor time (of parent and workers), which others on the
+machine hardly change, and by the wall. The time of a step contains its share of the episode's
+reset; the benchmark's own references are measured before.
+
+What is not measured: the start of a worker, crashes, forks, rewards that need the object.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Clock, Figure, Result, Time, column, ratios
+from benchmarks.material import Options, examples, functions
+from envs.evaluation import Source
+from envs.ordering import PassOrdering
+from envs.vector import PassOrderingVector
+from ir_tools.pipeline import Pipeline
+from ir_tools.process import run_tool
+
+_REPETITIONS = 10
+_FUNCTIONS = 16
+_SMALL = range(10, 150)  # instructions of a small function, before any pass
+_STEPS = 45
+_PROCESS_STEPS = 5  # they take so much longer
+_TIMEOUT_S = 300.0
+_SPACES = {"observation_space": "Autophase", "reward_space": "IrInstructionCount"}
+
+
+def run(options: Options) -> Result:
+    """Figures for one worker and for two."""
+    small = [one for one in functions(examples()) if one.instructions in _SMALL]
+    small.sort(key=lambda one: one.instructions)
+    sources = [one.source for one in small[:: max(1, len(small) // _FUNCTIONS)]]
+    clocks = measure(sources, options.times(_REPETITIONS))
+    figures = []
+    for name, workers in (("one", "one worker"), ("two", "two workers")):
+        rate = 1 / statistics.median(column(clocks, name))
+        for kind in ("cpu", "wall"):
+            figures.append(
+                Figure(
+                    f"environment: {workers} faster than opt processes, {kind}",
+                    ratios(clocks, "processes", name, kind),
+                    at_least=20 if name == "one" else None,
+                    note=f"{rate:.0f} steps a second" if kind == "wall" else "",
+                )
+            )
+    figures.append(Figure("environment: two workers against one", ratios(clocks, "one", "two")))
+    return Result(tuple(figures), [clock.as_json() for clock in clocks])
+
+
+def measure(sources: Sequence[Source], repetitions: int) -> list[Clock]:
+    """A clock a repetition: what a step took in each way, in the mean over all sources."""
+    one, two = PassOrdering(**_SPACES), PassOrderingVector(2, **_SPACES)
+    clocks = []
+    with tempfile.TemporaryDirectory() as folder:
+        for repetition in range(-1, repetitions):  # the first one starts workers, and is not kept
+            rng = random.Random(repetition)
+            actions = [rng.choices(range(len(one.actions)), k=_STEPS) for _ in sources]
+            clock = Clock()
+            _time(clock, "one", _STEPS * len(sources), lambda: _alone(one, sources, actions))
+            _time(clock, "two", 2 * _STEPS * len(sources), lambda: _both(two, sources, actions))
+            texts = [[_text(one, action) for action in each] for each in actions]
+            processes = lambda: _by_processes(Path(folder), sources, texts)  # noqa: E731
+            _time(clock, "processes", _PROCESS_STEPS * len(sources), processes)
+            clocks.append(clock)
+    one.close()
+    two.close()
+    return clocks[1:]
+
+
+def _time(clock: Clock, name: str, steps: int, work: Callable[[], Any]) -> None:
+    whole = Clock()
+    whole.time(name, work)
+    clock.add(name, Time(whole.times[name].wall / steps, whole.times[name].cpu / steps))
+
+
+def _text(env: PassOrdering, action: int) -> str:
+    return str(Pipeline.of([env.actions[action]]))
+
+
+def _alone(env: PassOrdering, sources: Sequence[Source], actions: Sequence[list[int]]) -> None:
+    for source, each in zip(sources, actions, strict=True):
+        env.reset(options={"benchmark": source})
+        for action in each:
+            env.step(action)
+
+
+def _both(
+    envs: PassOrderingVector, sources: Sequence[Source], actions: Sequence[list[int]]
+) -> None:
+    """Each of the two environments does all of it."""
+    for source, each in zip(sources, actions, strict=True):
+        envs.reset(options={"benchmark": source})
+        for action in each:
+            envs.step([action, action])
+
+
+def _by_processes(folder: Path, sources: Sequence[Source], texts: Sequence[list[str]]) -> None:
+    commands = []
+    for index, (source, each) in enumerate(zip(sources, texts, strict=True)):
+        path = str(folder / f"{index}.bc")
+        Path(path).write_bytes(source.data)
+        commands += [
+            shlex.join(["opt-22", f"-passes={text}", path, "-o", path])
+            for text in each[:_PROCESS_STEPS]
+        ]
+    run_tool(["sh", "-ec", "\n".join(commands)], timeout_s=_TIMEOUT_S).check()
