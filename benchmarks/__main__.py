@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME…]`: run benchmarks and print one table.
 
-Without names: evaluation, environment, startup, memory and build, about half an hour on two cores. By name only,
-for they take long: reduction, survival, steps, identity, verification. On a machine that does other things
-the figures are ratios all the same: what is compared took turns.
+Without names: evaluation, environment, startup, memory and build, about half an hour on two cores.
+By name only, for they take long: reduction, survival, steps, identity, verification. On a machine
+that does other things the figures are ratios all the same: what is compared took turns.
 """
 
 from __future__ import annotations

@@ -63,31 +63,38 @@ def run(options: Options) -> Result:
 def measure(sources: Sequence[Source], repetitions: int) -> list[Clock]:
     """A clock a repetition: what a step took in each way, in the mean over all sources."""
     one, two = PassOrdering(**_SPACES), PassOrderingVector(2, **_SPACES)
-    clocks = []
     with tempfile.TemporaryDirectory() as folder:
-        for repetition in range(-1, repetitions):  # the first one starts workers, and is not kept
-            rng = random.Random(repetition)
-            actions = [rng.choices(range(len(one.actions)), k=_STEPS) for _ in sources]
-            clock = Clock()
-            _time(clock, "one", _STEPS * len(sources), lambda: _alone(one, sources, actions))
-            _time(clock, "two", 2 * _STEPS * len(sources), lambda: _both(two, sources, actions))
-            texts = [[_text(one, action) for action in each] for each in actions]
-            processes = lambda: _by_processes(Path(folder), sources, texts)  # noqa: E731
-            _time(clock, "processes", _PROCESS_STEPS * len(sources), processes)
-            clocks.append(clock)
+        clocks = [
+            _turn(one, two, Path(folder), sources, random.Random(repetition))
+            for repetition in range(-1, repetitions)
+        ]
     one.close()
     two.close()
-    return clocks[1:]
+    return clocks[1:]  # in the first turn workers start
+
+
+def _turn(
+    one: PassOrdering,
+    two: PassOrderingVector,
+    folder: Path,
+    sources: Sequence[Source],
+    rng: random.Random,
+) -> Clock:
+    """Every way once, with the same actions."""
+    actions = [rng.choices(range(len(one.actions)), k=_STEPS) for _ in sources]
+    texts = [[str(Pipeline.of([one.actions[number]])) for number in each] for each in actions]
+    steps, clock = _STEPS * len(sources), Clock()
+    _time(clock, "one", steps, lambda: _alone(one, sources, actions))
+    _time(clock, "two", 2 * steps, lambda: _both(two, sources, actions))
+    few = _PROCESS_STEPS * len(sources)
+    _time(clock, "processes", few, lambda: _by_processes(folder, sources, texts))
+    return clock
 
 
 def _time(clock: Clock, name: str, steps: int, work: Callable[[], Any]) -> None:
     whole = Clock()
     whole.time(name, work)
     clock.add(name, Time(whole.times[name].wall / steps, whole.times[name].cpu / steps))
-
-
-def _text(env: PassOrdering, action: int) -> str:
-    return str(Pipeline.of([env.actions[action]]))
 
 
 def _alone(env: PassOrdering, sources: Sequence[Source], actions: Sequence[list[int]]) -> None:

@@ -96,6 +96,8 @@ class WorkerHandle:
         finally:
             os.close(requests)
             os.close(replies)
+        self._poll = select.poll()
+        self._poll.register(self.replies, select.POLLIN)
         self._known: set[str] = set()
         self._request: Request | None = None
         self._cpu_s = self._deadline = 0.0
@@ -126,10 +128,8 @@ class WorkerHandle:
 
     def wait(self) -> Reply | Death | OzoneError:
         """The answer to what was sent, as soon as it is there; a worker that is late is ended."""
-        poll = select.poll()
-        poll.register(self.replies, select.POLLIN)
         while True:
-            if not poll.poll(max(0.0, self.seconds_left) * 1000):
+            if not self._poll.poll(max(0.0, self.seconds_left) * 1000):
                 return self.kill_late()
             reply = self.receive()
             if reply is not None:

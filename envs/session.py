@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from envs.evaluation import Source
 from ir_tools.llvm import Context, Module
@@ -35,9 +35,11 @@ class Opening:
     history: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What became of a session: which pipelines changed the IR, and what was measured then."""
+class Progress(NamedTuple):
+    """What became of a session: which pipelines changed the IR, and what was measured then.
+
+    A tuple, for it is pickled at every step.
+    """
 
     changed: tuple[bool, ...]
     values: tuple[Any, ...]
@@ -112,12 +114,18 @@ class Sessions:
         self._sessions: collections.OrderedDict[int, Session] = collections.OrderedDict()
 
     def advance(
-        self, number: int, opening: Opening | None, pipelines: Sequence[str], wanted: Sequence[str]
+        self,
+        number: int,
+        opening: Opening | None,
+        pipelines: Sequence[str],
+        wanted: Sequence[str],
+        closed: Sequence[int] = (),
     ) -> Progress | None:
         """Run pipelines on a session and measure; None where it must first be told the opening.
 
-        Raises OzoneError; the session is then gone.
+        The `closed` ones are forgotten before. Raises OzoneError; the session is then gone.
         """
+        self.close(closed)
         session = self._sessions.pop(number, None)
         done = 0
         if opening is not None:

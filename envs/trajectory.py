@@ -49,7 +49,7 @@ class Compiler:
         self._limits = limits
         self._handle: WorkerHandle | None = None
         self._numbers = itertools.count()
-        self._closed: list[int] = []
+        self._forgotten: list[int] = []
         self._asking: object | None = None
         self._references: collections.OrderedDict[Any, Any] = collections.OrderedDict()
         self.generation = 0  # of the worker: sessions die with it
@@ -68,17 +68,18 @@ class Compiler:
 
     def forget(self, number: int) -> None:
         """Let a session go, some time."""
-        self._closed.append(number)
+        self._forgotten.append(number)
+
+    def take_forgotten(self) -> tuple[int, ...]:
+        """The sessions that the worker may close, once."""
+        forgotten, self._forgotten = tuple(self._forgotten), []
+        return forgotten
 
     def send(self, asker: object, source: Source, *arguments: Any, pipelines: int = 0) -> None:
         """Begin a call of one of `envs.session.Sessions`'s methods."""
         if self._asking is not None:  # nobody came for the answer: an interrupt, or another fork
             self._drop()
         handle = self.start()
-        if self._closed:
-            closed, self._closed = self._closed, []
-            handle.send(Request("session", source, ("close", closed), 0, needs_source=False))
-            handle.wait()
         self._asking = asker
         handle.send(Request("session", source, arguments, pipelines, needs_source=False))
 
@@ -120,7 +121,7 @@ class Compiler:
     def _drop(self) -> None:
         self._asking = None
         self.generation += 1
-        self._closed.clear()
+        self._forgotten.clear()
         if self._handle is not None:
             self._handle.close()
             self._handle = None
@@ -182,7 +183,8 @@ class Trajectory:
     def _ask(self, opening: Opening | None) -> None:
         pipelines, wanted = self._sent
         count = len(pipelines) + (len(self.history) if opening else 0)
-        arguments = ("advance", self._number, opening, pipelines, wanted)
+        forgotten = self._compiler.take_forgotten()
+        arguments = ("advance", self._number, opening, pipelines, wanted, forgotten)
         self._compiler.send(self, self.source, *arguments, pipelines=count)
         self._generation = self._compiler.generation
 
