@@ -189,8 +189,13 @@ class Trajectory:
         self._generation = self._compiler.generation
 
     def _answer(self) -> Progress | Death:
+        """What the worker says; once more where the session had to make room, or is gone with its
+        worker, and once where somebody has killed that."""
         answer = self._compiler.receive(self)
-        if answer is None:  # the session had to make room, or is gone with its worker
+        for _ in range(2):
+            killed = isinstance(answer, Death) and answer.status is Status.KILLED
+            if answer is not None and not killed:
+                break
             self._ask(self._opening)
             answer = self._compiler.receive(self)
         found: Progress | Death = answer
