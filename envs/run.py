@@ -108,15 +108,16 @@ class Run:
 
     def receive(self) -> float:
         """End the step; what it earned."""
+        history, levels = self.trajectory.history, self._levels
         step = self.trajectory.receive()
         if step.status is Status.OK:
-            self.changed = any(step.changed)
-            self._is_judged &= not self.changed
             try:
-                before = self._levels
                 self._note(step.values)
-                return self._earn(self._difference(before))
+                self.changed = any(step.changed)
+                self._is_judged &= not self.changed
+                return self._earn(self._difference(levels))
             except OzoneError as error:  # what comes after LLVM cannot make anything of it
+                self.trajectory.rewind(history)
                 step = Step(Status.INVALID, str(error))
         self.failure = step
         return self._earn(forfeit(self.earned))
@@ -154,13 +155,12 @@ class Run:
     def _note(self, values: Sequence[Any]) -> None:
         """Take in what was measured of a new state. Raises OzoneError."""
         found = dict(zip(self._rules.measures, values, strict=True))
-        self._observation = self._rules.view.finish(found, self._about)
-        self._is_given = False
-        self._levels = [
+        levels = [
             float(reward.observation.finish(found[reward.observation.measure], self._about))
             for reward, _ in self._rules.rewards.terms
         ]
-        self._values = found
+        self._observation = self._rules.view.finish(found, self._about)
+        self._levels, self._values, self._is_given = levels, found, False
 
     # --- what can be asked ----------------------------------------------------------------------
 

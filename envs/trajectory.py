@@ -208,6 +208,10 @@ class Trajectory:
         found: Changes | Death = self._compiler.receive(self)
         return found
 
+    def rewind(self, history: tuple[str, ...]) -> None:
+        """Be again where only these pipelines have been run."""
+        self.history, self._generation = history, None
+
     def fork(self) -> Trajectory:
         """Another one that goes on from here. It costs nothing before its first use."""
         return Trajectory(self._compiler, self._opening)

@@ -126,6 +126,20 @@ def test_an_observation_that_llvm_cannot_make_is_an_error_that_costs_nothing_els
     assert run.step(PASSES) > 0
 
 
+def test_a_state_of_which_a_tool_makes_nothing_ends_the_run_before_it(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(workers, Subject(LOOP.name, LOOP), rules("CyclesOz"))
+    ir, folders = run.observe("Ir"), os.environ["PATH"]
+    monkeypatch.setenv("PATH", "")  # llvm-mca is gone
+    run.step(PASSES)
+    assert run.failure is not None
+    assert (run.failure.status, run.earned) == (Status.INVALID, 0)
+    assert "llvm-mca" in run.failure.message
+    monkeypatch.setenv("PATH", folders)
+    assert (run.observe("Ir"), run.record().pipeline) == (ir, "always-inline")
+
+
 def test_forks_survive_a_crash_and_go_on_as_if_nothing_had_been(workers: Workers) -> None:
     run = begin(workers)
     run.step(PASSES[:1])
