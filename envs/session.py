@@ -21,6 +21,7 @@ from ir_tools.partition import extractable, original_name, split
 from ir_tools.plan import Change
 from ir_tools.target import Target, TargetOptions
 
+_BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")  # how it begins, without and with a wrapper
 _SESSIONS = 64  # that are kept; one that had to go is opened anew when it is asked for
 
 MakeTarget = Callable[[Module, TargetOptions], Target]
@@ -55,44 +56,47 @@ class Changes:
 
 
 class Session:
-    """A live module. LLVM frees some of what passes make only with the context: close it."""
+    """A live module, without names of local values, which have no meaning and depend on what was
+    tried before. LLVM frees some of what passes make only with the context: close it."""
 
     def __init__(self, opening: Opening, make_target: MakeTarget) -> None:
         self._context = Context()
         try:
             source = opening.source
-            self.module = self._context.parse(source.data, source.name)
+            data = source.data if source.data.startswith(_BITCODE) else _assembled(source)
+            self._context.discard_names()
+            self.module = self._context.parse(data, source.name)
             self.target = make_target(self.module, opening.target)
             if opening.target.triple:
                 self.module.retarget(self.target)
         except BaseException:
             self._context.close()
             raise
-        self._text: str | None = None
+        self._bitcode: bytes | None = None
         self._values: dict[str, Any] = {}
 
     def run(self, pipeline: str) -> bool:
-        """Run a pipeline; whether the IR's text is another one now. Raises PipelineError."""
-        before = self.text
-        self._text = None
+        """Run a pipeline; whether the module is another one now. Raises PipelineError."""
+        before = self.bitcode
+        self._bitcode = None
         self.module.run(pipeline, self.target)
-        if self.text == before:
+        if self.bitcode == before:
             return False
         self._values.clear()
         return True
 
     def replay(self, pipeline: str) -> None:
         """Run a pipeline without asking what it changes. Raises PipelineError."""
-        self._text = None
+        self._bitcode = None
         self._values.clear()
         self.module.run(pipeline, self.target)
 
     @property
-    def text(self) -> str:
-        """The module as textual IR."""
-        if self._text is None:
-            self._text = str(self.module)
-        return self._text
+    def bitcode(self) -> bytes:
+        """The module; in a worker the order of uses is in it, which is all that passes can see."""
+        if self._bitcode is None:
+            self._bitcode = self.module.bitcode()
+        return self._bitcode
 
     def measure(self, name: str) -> Any:
         """One of `MEASURES`, measured once for each state. Raises OzoneError."""
@@ -249,6 +253,12 @@ def _compare(before: Bodies, after: Bodies) -> list[Change]:
     return found
 
 
+def _assembled(source: Source) -> bytes:
+    """Textual IR as bitcode."""
+    with Context() as context, context.parse(source.data, source.name) as module:
+        return module.bitcode()
+
+
 def _sizes(session: Session) -> Sizes:
     """The sizes of the object, as if the IR had been written and read again."""
     session.module.verify()  # code generation for what is not valid ends anyhow
@@ -287,9 +297,9 @@ def _program_graph(session: Session) -> Any:
 
 MEASURES: Mapping[str, Callable[[Session], Any]] = MappingProxyType(
     {
-        "Ir": lambda session: session.text,
+        "Ir": lambda session: str(session.module),
         "IrNormalized": _canonical,
-        "Bitcode": lambda session: session.module.bitcode(),
+        "Bitcode": lambda session: session.bitcode,
         "Assembly": _assembly,
         "IrInstructionCount": lambda session: session.module.instruction_count,
         "InstCount": _feature("inst_count"),

@@ -4,7 +4,8 @@ A `Compiler` is one worker process, replaced when it dies, that any number of tr
 What a `Trajectory` is, is said by its source and the pipelines that were run on it; the session in
 the worker is only where it is at hand. Forks, and whatever was lost with a worker, are therefore
 run again from the source when they are needed: exactly, which copying a module in memory is not
-(a copy lists uses in another order, which some passes heed).
+(a copy lists uses in another order, which some passes heed). A few experimental passes do not do
+the same twice; nothing here can make up for that.
 """
 
 from __future__ import annotations
@@ -128,7 +129,10 @@ class Compiler:
 
 
 class Trajectory:
-    """A source, and the pipelines that have been run on it one by one."""
+    """A source, and the pipelines that have been run on it one by one.
+
+    What is run and changes nothing, down to the order of uses, is as if it had not been.
+    """
 
     def __init__(self, compiler: Compiler, opening: Opening) -> None:
         self._compiler = compiler
@@ -173,7 +177,8 @@ class Trajectory:
             return Step(Status.INVALID, str(error))
         if isinstance(answer, Death):
             return Step(answer.status, answer.message)
-        self.history += pipelines
+        effective = zip(pipelines, answer.changed, strict=True)
+        self.history += tuple(text for text, changed in effective if changed)
         return Step(Status.OK, "", answer.changed, answer.values)
 
     @property

@@ -21,7 +21,7 @@ from envs.confinement import confine, note, private_pipes
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
 from ir_tools.apply import apply, changes, prepare
 from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
-from ir_tools.libllvm import library
+from ir_tools.libllvm import library, preserve_use_lists
 from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import Change, Plan
@@ -197,6 +197,7 @@ class Worker:
         from envs.session import Sessions
 
         if self._sessions is None:
+            preserve_use_lists()
             self._sessions = Sessions(self._target, self._compile)
         return getattr(self._sessions, method)(*arguments)
 

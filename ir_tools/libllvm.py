@@ -36,6 +36,7 @@ DiagnosticHandler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 # would copy the text and lose the pointer.
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMEnablePrettyStackTrace": (_VOID, ()),
+    "LLVMParseCommandLineOptions": (_VOID, (_INT, ctypes.POINTER(_STR), _STR)),
     "LLVMDisposeMessage": (_VOID, (_PTR,)),
     "LLVMGetErrorMessage": (_PTR, (_PTR,)),
     "LLVMDisposeErrorMessage": (_VOID, (_PTR,)),
@@ -395,6 +396,16 @@ def library() -> ctypes.CDLL:
             if initialize is not None:
                 initialize()
     return lib
+
+
+@functools.cache
+def preserve_use_lists() -> None:
+    """From now on, for the life of the process, bitcode says in which order uses are listed.
+
+    Some passes heed that order: modules with such bitcode in common go the same way from there.
+    """
+    arguments = (ctypes.c_char_p * 2)(b"ozone", b"-preserve-bc-uselistorder")
+    library().LLVMParseCommandLineOptions(len(arguments), arguments, None)
 
 
 def take_message(pointer: int | None) -> str:

@@ -56,6 +56,13 @@ class Context:
         self.errors.clear()
         return message
 
+    def discard_names(self) -> None:
+        """Forget the names of local values, in all that is parsed or made in it from now on.
+
+        LLVM then reads no textual IR.
+        """
+        self._lib.LLVMContextSetDiscardValueNames(self.handle, True)
+
     def parse(self, data: bytes | str, name: str = "<memory>") -> Module:
         """A module from textual IR or bitcode (of this LLVM or an older one).
 

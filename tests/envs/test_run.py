@@ -22,7 +22,11 @@ from tests.envs.material import CRASH, INVALID, LOOP, MARKED
 
 QUICK = Effort(smt_s=2, execution_s=2)
 LONG = ",".join(["gvn"] * 20_000)
-PASSES = ("function(sroa<modify-cfg>)", "function(early-cse)", "function(simplifycfg)")
+PASSES = (
+    "function(sroa<modify-cfg>)",
+    "function(early-cse)",
+    "function(instcombine<no-verify-fixpoint>)",
+)
 
 
 @pytest.fixture(scope="module")

