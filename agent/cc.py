@@ -41,7 +41,8 @@ OPTIONS: Mapping[str, str] = {
     "OZONE_CLANG": "the clang 22 command",
     "OZONE_LIBLLVM": "the libLLVM 22 file",
 }
-_OF_OTHERS = {"OZONE_ANGHABENCH", "OZONE_CBENCH", "OZONE_POLYBENCH"}  # where benchmarks lie
+# Where benchmarks lie, and a further judge.
+_OF_OTHERS = {"OZONE_ANGHABENCH", "OZONE_CBENCH", "OZONE_POLYBENCH", "OZONE_ALIVE_TV"}
 
 
 @dataclass(frozen=True, slots=True)
