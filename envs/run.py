@@ -8,6 +8,7 @@ then takes back what was earned, so that the sum is the lesser of zero and what 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import time
 from collections.abc import Mapping, Sequence
@@ -98,6 +99,10 @@ class Run:
         self.changed = self._is_judged = False
         self._sent: tuple[str, ...] = ()
         self._note(values)
+
+    def watch(self, rows: Sequence[Observation]) -> None:
+        """Observe these by default from the next step on, and measure them with it."""
+        self._rules = dataclasses.replace(self._rules, view=View(tuple(rows), is_single=False))
 
     # --- steps --------------------------------------------------------------------------------
 
