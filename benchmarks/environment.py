@@ -1,11 +1,13 @@
-"""Steps a second of the environment, against one `opt` process a step.
+"""Steps a second of the environment, against CompilerGym's RPC and one `opt` process a step.
 
 The same random production passes are run one by one on the same small functions, each step with
-its reward (instructions) and its observation (Autophase). Three ways take turns: `PassOrdering`
-with one worker; `PassOrderingVector` with two, both of which do all that the one does; and a shell
-that starts `opt` for each step on the output of the one before, which measures nothing. A figure is
-the ratio of the times of a step: in processor time (of parent and workers), which others on the
-machine hardly change, and by the wall. The time of a step contains its share of the episode's
+its reward (instructions) and its observation (Autophase). Four ways take turns: `PassOrdering` with
+one worker; `PassOrderingVector` with two, both of which do all that the one does; `ozone-llvm-v0`,
+the same sessions through CompilerGym's client and service, which runs what `PassOrdering` knows to
+do nothing as well; and a shell that starts `opt` for each step on the output of the one before,
+which measures nothing. A figure is the ratio of the times of a step: in processor time (of parent
+and workers), which others on the machine hardly change, and by the wall; only by that for the
+service, whose worker is no child of ours. The time of a step contains its share of the episode's
 reset; the benchmark's own references are measured before.
 
 What is not measured: the start of a worker, crashes, forks, rewards that need the object.
@@ -56,26 +58,41 @@ def run(options: Options) -> Result:
                     note=f"{rate:.0f} steps a second" if kind == "wall" else "",
                 )
             )
+    rate = 1 / statistics.median(column(clocks, "rpc"))
+    figures.append(
+        Figure(
+            "environment: one worker faster than through CompilerGym, wall",
+            ratios(clocks, "rpc", "one"),
+            at_least=5,
+            note=f"{rate:.0f} steps a second through CompilerGym",
+        )
+    )
     figures.append(Figure("environment: two workers against one", ratios(clocks, "one", "two")))
     return Result(tuple(figures), [clock.as_json() for clock in clocks])
 
 
 def measure(sources: Sequence[Source], repetitions: int) -> list[Clock]:
     """A clock a repetition: what a step took in each way, in the mean over all sources."""
-    one, two = PassOrdering(**_SPACES), PassOrderingVector(2, **_SPACES)
+    one, two, rpc = (
+        PassOrdering(**_SPACES),
+        PassOrderingVector(2, **_SPACES),
+        _through_compilergym(),
+    )
     with tempfile.TemporaryDirectory() as folder:
         clocks = [
-            _turn(one, two, Path(folder), sources, random.Random(repetition))
+            _turn(one, two, rpc, Path(folder), sources, random.Random(repetition))
             for repetition in range(-1, repetitions)
         ]
     one.close()
     two.close()
+    rpc.close()
     return clocks[1:]  # in the first turn workers start
 
 
 def _turn(
     one: PassOrdering,
     two: PassOrderingVector,
+    rpc: Any,
     folder: Path,
     sources: Sequence[Source],
     rng: random.Random,
@@ -86,6 +103,7 @@ def _turn(
     steps, clock = _STEPS * len(sources), Clock()
     _time(clock, "one", steps, lambda: _alone(one, sources, actions))
     _time(clock, "two", 2 * steps, lambda: _both(two, sources, actions))
+    _time(clock, "rpc", steps, lambda: _by_rpc(rpc, sources, actions))
     few = _PROCESS_STEPS * len(sources)
     _time(clock, "processes", few, lambda: _by_processes(folder, sources, texts))
     return clock
@@ -112,6 +130,23 @@ def _both(
         envs.reset(options={"benchmark": source})
         for action in each:
             envs.step([action, action])
+
+
+def _through_compilergym() -> Any:
+    import envs.compilergym  # noqa: I001 (it makes the other importable)
+    import compiler_gym
+
+    return compiler_gym.make(envs.compilergym.shims.ID, **_SPACES)
+
+
+def _by_rpc(env: Any, sources: Sequence[Source], actions: Sequence[list[int]]) -> None:
+    from compiler_gym.datasets import Benchmark
+
+    for source, each in zip(sources, actions, strict=True):
+        uri = f"benchmark://functions-v0/{source.digest}"
+        env.reset(benchmark=Benchmark.from_file_contents(uri, source.data))
+        for action in each:
+            env.step(action)
 
 
 def _by_processes(folder: Path, sources: Sequence[Source], texts: Sequence[list[str]]) -> None:
