@@ -2,8 +2,9 @@
 
 NumPy 2 has dropped two names that it reads at import. protobuf 4 and later refuse the code that it
 has for its messages, unless it is left to a slow implementation by an environment variable, for
-every user of the process: here the messages are made of the description in that same file. What has
-been imported already stays as it is.
+every user of the process: here the messages are made of the description in that same file. gRPC
+puts handlers around every fork of the process, which print where they cannot run; no child of ours
+uses gRPC. What has been imported already stays as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import re
 import sys
 import warnings
@@ -32,6 +34,7 @@ def apply() -> None:
     found = importlib.util.find_spec("compiler_gym")
     if found is None or found.origin is None:
         raise ModuleNotFoundError(_MISSING, name="compiler_gym")
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     for name, value in (("NINF", -numpy.inf), ("PINF", numpy.inf)):
         if not hasattr(numpy, name):
             setattr(numpy, name, value)
