@@ -25,7 +25,6 @@ class Budget:
     """So many nominal seconds: what an idle machine of 2026 does in them."""
 
     nominal_s: float
-    slack: float = _SLACK
     left: int = field(init=False)
     _deadline: float = field(init=False)
 

@@ -29,7 +29,6 @@ _JUDGE = "smt"
 _MEMORY_MIB = 2048
 _CORNERS = 0.1  # of the time, for corners where all of the question was too hard
 _ATTEMPTS = 3  # of them
-_CORNER_SLACK = 2  # z3 does not count all of its work on floats
 _NOT_CONFIRMED = "the interpreter does not confirm the counterexample"
 
 
@@ -102,7 +101,7 @@ class _Check:
         session, behaviours, relation = self._encoded()
         share = self.budget.left / UNITS_PER_S / _ATTEMPTS
         for pin in itertools.islice(pins(session), _ATTEMPTS):
-            self.pin, self.budget = pin, Budget(share, _CORNER_SLACK)
+            self.pin, self.budget = pin, Budget(share)
             with contextlib.suppress(BudgetError):
                 if broken := self._solver(session).broken(relation.laws):
                     return self._refuted(session, behaviours, relation, broken)
