@@ -13,7 +13,7 @@ from envs.cache import Cache, code_identity
 from ir_tools import clang, libllvm
 from ir_tools.verify import alive
 
-_FOLDERS = ("agent", "agent/data", "envs", "ir_tools", "ir_tools/verify", "ir_tools/verify/smt")
+_PACKAGES = ("agent", "envs", "ir_tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     Another Ozone, LLVM, clang or alive-tv, or wishes that print differently, make another entry.
     """
     tools = (clang.identity(), libllvm.identity(), alive.identity())
-    about = json.dumps((repr(wishes), code_identity(*_FOLDERS), *tools))
+    about = json.dumps((repr(wishes), code_identity(*_PACKAGES), *tools))
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
     if stored is not None:

@@ -118,14 +118,18 @@ class Cache:
             database.execute("VACUUM")
 
 
-def code_identity(*folders: str) -> list[tuple[str, int, int]]:
-    """Changes when Ozone's own code or data does: its files in these folders, sizes and times."""
+def code_identity(*packages: str) -> list[tuple[str, int, int]]:
+    """Changes when Ozone's own code or data does: sizes and times of the files in these packages,
+    and in the packages and folders within them."""
     root, found = Path(__file__).resolve().parent.parent, []
-    for name in folders:
+    folders = list(packages)
+    for name in folders:  # which grows
         for entry in os.scandir(root / name):
             if entry.is_file():
                 status = entry.stat()
                 found.append((f"{name}/{entry.name}", status.st_size, status.st_mtime_ns))
+            elif entry.name != "__pycache__":
+                folders.append(f"{name}/{entry.name}")
     return sorted(found)
 
 

@@ -20,8 +20,6 @@ from ir_tools.verify import alive
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 
 RUNGS = ("identity", "smt", "alive", "execution")
-_JUDGES = ("smt", "interpreter", "execution")
-_FOLDERS = ("ir_tools", "ir_tools/verify", *(f"ir_tools/verify/{name}" for name in _JUDGES))
 # What another run, on another day, might not say again: limits of time and memory, deaths.
 _DOUBTFUL = re.compile(
     r"out of (time|memory)|z3:|alive-tv: (timed|Timeout|SMT|SIG)|(crash|hang|oom|killed):"
@@ -39,7 +37,8 @@ def verify(
 
     Raises ParseError, and NotComparableError when a source and its target have other types.
     """
-    keys = [_key(source, target, effort, rungs) for source, target in pairs]
+    judges = (identity(), code_identity("ir_tools"), effort, tuple(rungs), alive.identity())
+    keys = [_key(judges, source, target) for source, target in pairs]
     verdicts = {
         index: found for index, key in enumerate(keys) if (found := _stored(evaluator, key))
     }
@@ -73,15 +72,8 @@ def _verdict(rung: str, reply: object) -> Verdict | None:
     return found
 
 
-def _key(source: Side, target: Side, effort: Effort, rungs: Sequence[str]) -> str:
-    about = (
-        identity(),
-        code_identity(*_FOLDERS),
-        effort,
-        tuple(rungs),
-        alive.identity(),
-    )
-    hashed = hashlib.sha256(f"verdict {about}".encode())
+def _key(judges: object, source: Side, target: Side) -> str:
+    hashed = hashlib.sha256(f"verdict {judges}".encode())
     for side in (source, target):
         hashed.update(f" {side.function} {len(side.data)} ".encode(errors="surrogateescape"))
         hashed.update(side.data)

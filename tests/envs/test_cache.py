@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from envs import cache as cache_module
-from envs.cache import Cache, default_path
+from envs.cache import Cache, code_identity, default_path
 from envs.evaluation import Evaluation, Failure, Job, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools.plan import Plan
@@ -209,3 +209,13 @@ def test_the_place_is_the_environments(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_path() == tmp_path / ".cache" / "ozone" / "results.sqlite"
+
+
+def test_code_is_all_that_a_package_holds_down_to_the_packages_within_it() -> None:
+    names = {name for name, _, _ in code_identity("ir_tools")}
+    assert names == {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "ir_tools").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert "ir_tools/verify/interpreter/storage.py" in names
