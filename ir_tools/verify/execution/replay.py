@@ -23,13 +23,12 @@ from ir_tools.verify.interpreter import library_models
 from ir_tools.verify.interpreter.concrete import Address, Concrete, Image
 from ir_tools.verify.interpreter.given import POINTER_BYTES, Input
 from ir_tools.verify.interpreter.interpreter import Event, Outcome, Status
-from ir_tools.verify.interpreter.libraries import OUTPUT, REWRITTEN
+from ir_tools.verify.interpreter.libraries import FREERS, OUTPUT, REWRITTEN
 
 _VOLATILE = "volatile "
 _ALLOCATORS = {"_Znwm": "malloc", "_Znam": "malloc", "malloc": "malloc", "calloc": "calloc"}
 _GENERAL_END, _VECTOR_END = 48, 176  # of the registers that x86-64's va_start saves
 _LIBC = ctypes.PyDLL(None)
-_FREERS = frozenset({"free", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm"})
 
 
 class Different(Exception):
@@ -90,7 +89,7 @@ class Replay:
     def call(self, callee: str, arguments: int, result: int) -> bool:
         """Answers a call; False: it does not return. Raises Different, Unjudged."""
         if callee not in self._named:  # the interpreter knew what it means, or never met it
-            if callee in _ALLOCATORS or callee in _FREERS:
+            if callee in _ALLOCATORS or callee in FREERS:
                 _allocate(callee, arguments, result)
                 return True
             if callee in self._models:
@@ -277,7 +276,7 @@ def _library_call(
 
 def _allocate(callee: str, arguments: int, result: int) -> None:
     """Real memory, never freed: what is freed is not looked at again."""
-    if callee in _FREERS:
+    if callee in FREERS:
         return
     size, other = (ctypes.c_uint64.from_address(arguments + at).value for at in (0, 16))
     bytes_ = size * other if callee == "calloc" else size

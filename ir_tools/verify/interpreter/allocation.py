@@ -12,6 +12,7 @@ from typing import Any
 from ir_tools.verify import ir
 from ir_tools.verify.interpreter import rights
 from ir_tools.verify.interpreter.concrete import Undefined
+from ir_tools.verify.interpreter.libraries import FREERS
 from ir_tools.verify.interpreter.storage import NULL, Pointer
 
 Meaning = Callable[[Any, list[Any]], Any]
@@ -99,11 +100,7 @@ _BY_NAME: dict[str, Meaning] = {
     "memalign": _aligned_alloc,
     "_Znwm": _operator_new,
     "_Znam": _operator_new,
-    "free": _free,
-    "_ZdlPv": _free,
-    "_ZdaPv": _free,
-    "_ZdlPvm": _free,
-    "_ZdaPvm": _free,
+    **dict.fromkeys(FREERS, _free),
 }
 
 

@@ -34,3 +34,6 @@ REWRITTEN: Final = (
     frozenset(_STRINGS + _CHECKED + _MATH + [n + "f" for n in _MATH] + [n + "l" for n in _MATH])
     - OUTPUT
 )
+
+# They do nothing with the null pointer.
+FREERS: Final = frozenset({"free", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm"})

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import z3
 
 from ir_tools.verify import ir
+from ir_tools.verify.interpreter.libraries import FREERS
 from ir_tools.verify.smt import addressing, ops
 from ir_tools.verify.smt import effects as effect
 from ir_tools.verify.smt.effects import Effects
 from ir_tools.verify.smt.intrinsic_calls import IntrinsicCalls
-from ir_tools.verify.smt.library import FREERS, is_library
+from ir_tools.verify.smt.library import is_library
 from ir_tools.verify.smt.logic import FALSE, TRUE, both, either, equal, implies, negate
 from ir_tools.verify.smt.session import Pure
 from ir_tools.verify.smt.state import Event, State, join

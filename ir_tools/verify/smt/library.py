@@ -61,8 +61,6 @@ _NAMES = frozenset(
     [*_OTHERS, *(name + suffix for name in _FLOATS for suffix in ("", "f", "l"))]
     + [f"__{name}{s}_finite" for name in _FLOATS for s in ("", "f", "l")]
 )
-# They do nothing with the null pointer.
-FREERS = frozenset({"free", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm"})
 _PREFIXES = ("_Zn", "_Zd", "??2", "??3", "??_", "__atomic_", "objc_", "__size_returning_new")
 
 
