@@ -8,7 +8,7 @@ its own, since a solver may have to be killed: `envs` runs them in workers, one 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ir_tools.errors import NotComparableError
 from ir_tools.llvm import Context
@@ -85,19 +85,19 @@ def by_execution(source: Side, target: Side, effort: Effort) -> Verdict:
     """What running both on generated inputs says."""
     from ir_tools.verify.execution.execute import execute
 
-    read_pair(source, target)
-    return execute(
-        (source.data, source.function), (target.data, target.function),
-        runs=effort.runs, seed=effort.seed, timeout_s=effort.execution_s,
-    )  # fmt: skip
+    return _run(execute, source, target, effort)
 
 
 def by_interpretation(source: Side, target: Side, effort: Effort) -> Verdict:
     """What execution says without machine code: refuted, or unknown."""
     from ir_tools.verify.execution.execute import interpret
 
+    return _run(interpret, source, target, effort)
+
+
+def _run(judge: Callable[..., Verdict], source: Side, target: Side, effort: Effort) -> Verdict:
     read_pair(source, target)
-    return interpret(
+    return judge(
         (source.data, source.function), (target.data, target.function),
         runs=effort.runs, seed=effort.seed, timeout_s=effort.execution_s,
     )  # fmt: skip
