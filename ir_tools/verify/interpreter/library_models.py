@@ -40,11 +40,15 @@ def _number(value: Any) -> int:
     return value
 
 
+def _string(machine: Any, pointer: Any) -> bytes:
+    found = bytearray()
+    while byte := _byte(machine, pointer, len(found)):
+        found.append(byte)
+    return bytes(found)
+
+
 def _strlen(machine: Any, arguments: list[Any]) -> int:
-    length = 0
-    while _byte(machine, arguments[0], length):
-        length += 1
-    return length
+    return len(_string(machine, arguments[0]))
 
 
 def _sign(difference: int) -> int:
@@ -94,13 +98,6 @@ def _strchr(machine: Any, arguments: list[Any]) -> Pointer:
             return NULL
         index += 1
     return Pointer(text.block, text.offset + index)
-
-
-def _string(machine: Any, pointer: Any) -> bytes:
-    found = bytearray()
-    while byte := _byte(machine, pointer, len(found)):
-        found.append(byte)
-    return bytes(found)
 
 
 def _at(text: Any, index: int) -> Pointer:

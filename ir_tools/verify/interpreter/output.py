@@ -71,23 +71,18 @@ class _Reader:
         """The pattern with its arguments in their places."""
         pieces: list[Piece] = []
         left, at = list(values), 0
-        for found in re.finditer(rb"%", pattern):
-            if found.start() < at:
-                continue
-            pieces += pattern[at : found.start()]
-            conversion = _CONVERSION.match(pattern, found.start())
-            if conversion is None:
-                raise _Unclear
-            pieces += self._converted(conversion[0], left)
-            at = conversion.end()
-        return [*pieces, *pattern[at:]]
+        for found in _CONVERSION.finditer(pattern):
+            pieces += _plain(pattern[at : found.start()])
+            pieces += self._converted(found[0], left)
+            at = found.end()
+        return [*pieces, *_plain(pattern[at:])]
 
     def _converted(self, conversion: bytes, left: list[Any]) -> list[Piece]:
         if conversion == b"%%":
             return [ord("%")]
         value = left.pop(0)
         if conversion == b"%c":
-            return [number(value) & 0xFF]
+            return [_number(value) & 0xFF]
         if conversion == b"%s":
             if value == NULL:
                 raise Undefined("%s of a null pointer")
@@ -95,21 +90,27 @@ class _Reader:
         return [(conversion, value.plain() if isinstance(value, Pointer) else value)]
 
 
-def number(value: Any) -> int:
+def _plain(text: bytes) -> bytes:
+    if b"%" in text:  # of a conversion that is not in the table
+        raise _Unclear
+    return text
+
+
+def _number(value: Any) -> int:
     if not isinstance(value, int):
         raise _Unclear
     return value
 
 
 def _fwrite(reader: _Reader, values: list[Any]) -> tuple[Any, list[Piece]]:
-    size = number(values[1]) * number(values[2])
+    size = _number(values[1]) * _number(values[2])
     return values[3], [*reader.block(values[0], size)]
 
 
 _Meaning = Callable[[_Reader, list[Any]], tuple[Any, list[Piece]]]
 _FUNCTIONS: dict[str, _Meaning] = {
-    "putchar": lambda reader, v: (STDOUT, [number(v[0]) & 0xFF]),
-    "fputc": lambda reader, v: (v[1], [number(v[0]) & 0xFF]),
+    "putchar": lambda reader, v: (STDOUT, [_number(v[0]) & 0xFF]),
+    "fputc": lambda reader, v: (v[1], [_number(v[0]) & 0xFF]),
     "puts": lambda reader, v: (STDOUT, [*reader.string(v[0]), ord("\n")]),
     "fputs": lambda reader, v: (v[1], [*reader.string(v[0])]),
     "fwrite": _fwrite,

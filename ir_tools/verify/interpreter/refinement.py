@@ -104,13 +104,10 @@ class _Comparison:
             return
         for (place, stream, piece), (its_place, its_stream, its) in zip(ours, theirs, strict=False):
             self.value(stream, its_stream, "output goes elsewhere")
-            if place != its_place or isinstance(piece, int) or isinstance(its, int):
-                if (place, piece) != (its_place, its):
-                    raise _Broken(f"output differs: {_shown(piece)} and {_shown(its)}")
-                continue
-            if piece[0] != its[0]:
+            if (place, _kind(piece)) != (its_place, _kind(its)):
                 raise _Broken(f"output differs: {_shown(piece)} and {_shown(its)}")
-            self.value(piece[1], its[1], "output differs: an argument of a conversion")
+            if isinstance(piece, tuple) and isinstance(its, tuple):
+                self.value(piece[1], its[1], "output differs: an argument of a conversion")
         if len(ours) != len(theirs):
             raise _Broken(f"output differs: {len(ours)} pieces and {len(theirs)}")
 
@@ -226,6 +223,11 @@ def _printed(outcome: Outcome) -> list[tuple[int, Any, Piece]] | None:
             stream, pieces = event.printed
             found += [(calls, stream, piece) for piece in pieces]
     return found
+
+
+def _kind(piece: Piece) -> int | bytes:
+    """A byte, or which conversion."""
+    return piece if isinstance(piece, int) else piece[0]
 
 
 def _shown(piece: Piece) -> str:
