@@ -7,21 +7,18 @@ import os
 import re
 import select
 import signal
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from envs import wire
 from envs.evaluation import Source, Status
 from ir_tools.errors import OzoneError, one_line
-from ir_tools.process import start_tool
+from ir_tools.process import own_module, start_tool
 
 _WALL_PER_CPU = 10  # a worker that sleeps in a lock burns no CPU: bound the wall time as well
 _KILLED = "SIGKILL: from the kernel for want of memory, or from someone"
-_PACKAGES = str(Path(__file__).resolve().parent.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +79,7 @@ class WorkerHandle:
         self._stderr = tempfile.TemporaryFile()
         requests, self._requests = os.pipe()
         self.replies, replies = os.pipe()
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH")))),
-            "LLVM_DISABLE_SYMBOLIZATION": "1",  # a crash must not start a symbolizer
-        }
-        # -S: workers need the standard library and Ozone alone, and start faster without the rest;
-        # -P: nothing in the user's folder may stand in for our packages.
-        argv = [sys.executable, "-S", "-P", "-m", "envs.worker", str(limits.memory_bytes)]
+        argv, environment = own_module("envs.worker", str(limits.memory_bytes))
         try:
             self._process = start_tool(
                 argv, stdin=requests, stdout=replies, stderr=self._stderr, env=environment

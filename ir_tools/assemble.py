@@ -5,30 +5,23 @@ LLVM's readers may crash on what no LLVM has written, which must not end a train
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 from ir_tools.errors import InvalidModuleError, OzoneError, ParseError, one_line
 from ir_tools.llvm import Context
-from ir_tools.process import run_tool
+from ir_tools.process import own_module, run_tool
 
 _TIMEOUT_S = 120.0
 _MEMORY_BYTES = 4 << 30
 _REFUSED = 65  # EX_DATAERR: Python itself ends with 1
-_PACKAGES = str(Path(__file__).resolve().parent.parent)
 
 
 def assemble(data: bytes, name: str) -> bytes:
     """The bitcode of textual IR or bitcode, verified. Raises ParseError with LLVM's message."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH")))),
-        "LLVM_DISABLE_SYMBOLIZATION": "1",  # a crash must not start a symbolizer
-    }
+    argv, environment = own_module("ir_tools.assemble", name)
     result = run_tool(
-        [sys.executable, "-S", "-P", "-m", "ir_tools.assemble", name],
-        timeout_s=_TIMEOUT_S, stdin=data, env=environment, memory_limit_bytes=_MEMORY_BYTES,
-    )  # fmt: skip
+        argv, timeout_s=_TIMEOUT_S, stdin=data, env=environment, memory_limit_bytes=_MEMORY_BYTES
+    )
     if result.returncode == _REFUSED:
         raise ParseError(result.stderr.decode(errors="replace").strip())
     if result.returncode or result.timed_out:

@@ -17,6 +17,7 @@ import select
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from typing import IO, Any
 from ir_tools.errors import ToolError
 
 _STDERR_LINES_SHOWN = 5
+_PACKAGES = str(Path(__file__).resolve().parent.parent)
 _TERMINATING = (signal.SIGTERM, signal.SIGHUP)
 _FORWARDED = (signal.SIGINT, *_TERMINATING)
 
@@ -100,6 +102,19 @@ def run_tool(
             tuple(argv), process.returncode, _content(out), _content(err),
             timed_out=not ended, wall_s=time.monotonic() - started,
         )  # fmt: skip
+
+
+def own_module(name: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment that run one of Ozone's modules in another Python.
+
+    -S: the standard library and Ozone are all it needs, and it starts faster without the rest;
+    -P: nothing in the user's folder may stand in for our packages.
+    """
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH")))),
+        "LLVM_DISABLE_SYMBOLIZATION": "1",  # a crash must not start a symbolizer
+    }
+    return [sys.executable, "-S", "-P", "-m", name, *arguments], environment
 
 
 @contextlib.contextmanager
