@@ -75,18 +75,20 @@ EXAMPLES = Dataset(
 
 # --- AnghaBench --------------------------------------------------------------------------------
 
-_ANGHABENCH = "a checkout of AnghaBench, or of a tar archive of it"
+
+def _anghabench_root() -> Path:
+    return checkout("OZONE_ANGHABENCH", "a checkout of AnghaBench, or of a tar archive of it")
 
 
 def _anghabench_paths() -> Iterator[str]:
-    place = checkout("OZONE_ANGHABENCH", _ANGHABENCH)
+    place = _anghabench_root()
     if place.is_file():
         return iter(_archived(place, place.stat().st_mtime_ns))
     return (str(file.relative_to(place).with_suffix("")) for file in files(place))
 
 
 def _anghabench(uri: str, path: str) -> Benchmark | None:
-    place = checkout("OZONE_ANGHABENCH", _ANGHABENCH)
+    place = _anghabench_root()
     path = path.removesuffix(_SUFFIX)
     if place.is_dir():
         source = inside(place, path + _SUFFIX)
@@ -130,9 +132,12 @@ ANGHABENCH = Dataset(
 # --- PolyBench ---------------------------------------------------------------------------------
 
 
+def _polybench_root() -> Path:
+    return checkout("OZONE_POLYBENCH", "a checkout of PolyBench/C 4.2")
+
+
 def _kernels() -> dict[str, Path]:
-    place = checkout("OZONE_POLYBENCH", "a checkout of PolyBench/C 4.2")
-    found = (file for file in files(place) if file.stem == file.parent.name)
+    found = (file for file in files(_polybench_root()) if file.stem == file.parent.name)
     return {file.stem: file for file in sorted(found, key=lambda file: file.stem)}
 
 
@@ -144,7 +149,7 @@ def _polybench(uri: str, path: str) -> Benchmark | None:
     source = _kernels().get(path)
     if source is None:
         return None
-    utilities = checkout("OZONE_POLYBENCH", "a checkout of PolyBench/C 4.2") / "utilities"
+    utilities = _polybench_root() / "utilities"
     flags = (f"-I{utilities}", *_POLYBENCH_FLAGS)
     return Benchmark(uri, linked((source, utilities / "polybench.c"), flags), Command())
 

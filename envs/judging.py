@@ -23,7 +23,7 @@ from ir_tools.pipeline import Pipeline
 from ir_tools.plan import Change
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
-_STRENGTH = (Kind.REFUTED, Kind.UNKNOWN, Kind.TESTED, Kind.BOUNDED, Kind.PROVED)
+_KINDS = tuple(Kind)  # from the strongest to the weakest
 _NOTHING_CHANGED = Verdict(Kind.PROVED, "identical")
 
 
@@ -52,7 +52,7 @@ class Judge:
         found = [Verdict(Kind.UNKNOWN, "none", reason) for reason in reasons]
         taken = [change for change in changes.functions if change.symbol]
         found += self._judge(taken)
-        return min(found, key=lambda one: _STRENGTH.index(one.kind), default=_NOTHING_CHANGED)
+        return max(found, key=lambda one: _KINDS.index(one.kind), default=_NOTHING_CHANGED)
 
     def _judge(self, changes: Sequence[Change]) -> list[Verdict]:
         if not changes:

@@ -80,12 +80,13 @@ class Reward:
         return reward_unit(self.scale, unoptimised, baseline, self.least)
 
 
-_MEASURED = ("IrInstructionCount", "TextBytes", "ObjectBytes", "Cycles")
+COSTS = ("IrInstructionCount", "TextBytes", "ObjectBytes", "Cycles")
+"""The observations that rewards rest on."""
 
 REWARDS: Mapping[str, Reward] = MappingProxyType(
     {
         reward.name: reward
-        for name in _MEASURED
+        for name in COSTS
         for scale in Scale
         if (reward := Reward(OBSERVATIONS[name], scale))
     }

@@ -15,6 +15,7 @@ from compiler_gym.service.proto import ActionSpace, Benchmark, Event, Observatio
 
 from envs.compilergym.messages import action_spaces, event, observation_spaces
 from envs.compilergym.tables import ACTIONS, SPACES, Space
+from envs.environment import action_number
 from envs.evaluation import Source
 from envs.observations import View
 from envs.pool import Limits
@@ -70,12 +71,10 @@ class OzoneSession(CompilationSession):
 
     def apply_action(self, action: Event) -> tuple[bool, None, bool]:
         """Run one more pass: does the episode end with it, and did it change nothing?"""
-        number = action.int64_value
-        if not 0 <= number < len(ACTIONS):
-            raise ValueError(f"no action {number}: take one of 0 to {len(ACTIONS) - 1}")
-        if self._run.is_over:
-            raise ValueError("the episode is over: call reset()")
         with _refusing():
+            number = action_number(action.int64_value, len(ACTIONS))
+            if self._run.is_over:
+                raise ValueError("the episode is over: call reset()")
             self._run.step((ACTIONS[number].pipeline,))
         return self._run.is_over, None, not self._run.changed
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from envs.observations import OBSERVATIONS, Observation
-from envs.rewards import REWARDS, Reward, Scale
+from envs.rewards import COSTS, REWARDS, Reward, Scale
 from envs.run import UNOPTIMISED
 from ir_tools.passes import Trust, catalogue
 from ir_tools.pipeline import Pipeline
 
 _SIZE = "ObjectTextSize"  # CompilerGym's word for bytes of .text in the object
 _NAMES = {"TextBytes": f"{_SIZE}Bytes", "ProgramGraph": "Programl"}
-_COSTS = ("IrInstructionCount", "TextBytes", "ObjectBytes", "Cycles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def _references() -> list[Space]:
     levels = {"O0": UNOPTIMISED, "Oz": (Scale.OZ.baseline,), "O3": (Scale.O3.baseline,)}
     return [
         Space(f"{_stem(cost)}{level}", OBSERVATIONS[cost], history)
-        for cost in _COSTS
+        for cost in COSTS
         for level, history in levels.items()
     ]
 
@@ -64,19 +63,19 @@ SPACES: tuple[Space, ...] = (
 )
 
 
+def cost_space(reward: Reward) -> str:
+    """The observation space that a reward rests on."""
+    return _NAMES.get(reward.observation.name, reward.observation.name)
+
+
 def _reward_name(reward: Reward) -> str:
-    cost = reward.observation.name
-    return f"{_stem(cost)}{reward.scale}" if reward.scale else _NAMES.get(cost, cost)
+    scaled = f"{_stem(reward.observation.name)}{reward.scale}"
+    return scaled if reward.scale else cost_space(reward)
 
 
 REWARD_SPACES: Mapping[str, Reward] = MappingProxyType(
     {_reward_name(reward): reward for reward in REWARDS.values()}
 )
-
-
-def cost_space(reward: Reward) -> str:
-    """The observation space that a reward rests on."""
-    return _NAMES.get(reward.observation.name, reward.observation.name)
 
 
 def reference_space(reward: Reward, level: str) -> str:
