@@ -10,7 +10,7 @@ a pointer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ir_tools.verify.interpreter.concrete import Undefined
@@ -39,6 +39,30 @@ def printed(machine: Any, name: str, values: list[Any]) -> Printed | None:
     except (_Unclear, IndexError):
         return None
     return (stream.plain() if isinstance(stream, Pointer) else stream), tuple(pieces)
+
+
+def pieces(calls: Iterable[Any]) -> list[tuple[int, Any, Piece]] | None:
+    """Every piece that a run's calls print: how many other calls with effects came before, its
+    stream, and what it is; None where not all of it is known."""
+    found: list[tuple[int, Any, Piece]] = []
+    before = 0
+    for event in calls:
+        before += not event.is_pure and not event.is_output
+        if event.is_output:
+            if event.printed is None:
+                return None
+            stream, printed_pieces = event.printed
+            found += [(before, stream, piece) for piece in printed_pieces]
+    return found
+
+
+def kind(piece: Piece) -> int | bytes:
+    """A byte, or which conversion."""
+    return piece if isinstance(piece, int) else piece[0]
+
+
+def shown(piece: Piece) -> str:
+    return repr(chr(piece)) if isinstance(piece, int) else piece[0].decode()
 
 
 class _Reader:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ir_tools.verify import ir
-from ir_tools.verify.interpreter import rights
+from ir_tools.verify.interpreter import output, rights
 from ir_tools.verify.interpreter.concrete import (
     PLAIN,
     POISON,
@@ -32,7 +32,6 @@ from ir_tools.verify.interpreter.concrete import (
 )
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.interpreter import Event, Outcome, Status, run
-from ir_tools.verify.interpreter.output import Piece
 
 _INCONCLUSIVE = (Status.UB, Status.UNSUPPORTED, Status.OUT_OF_FUEL)
 _MOST_RUNS = 64  # of the source, to go through its choices
@@ -99,13 +98,13 @@ class _Comparison:
 
     def _output(self) -> None:
         """What is printed, between the same calls; where all of it is known."""
-        ours, theirs = _printed(self.source), _printed(self.target)
+        ours, theirs = output.pieces(self.source.calls), output.pieces(self.target.calls)
         if ours is None or theirs is None:
             return
         for (place, stream, piece), (its_place, its_stream, its) in zip(ours, theirs, strict=False):
             self.value(stream, its_stream, "output goes elsewhere")
-            if (place, _kind(piece)) != (its_place, _kind(its)):
-                raise _Broken(f"output differs: {_shown(piece)} and {_shown(its)}")
+            if (place, output.kind(piece)) != (its_place, output.kind(its)):
+                raise _Broken(f"output differs: {output.shown(piece)} and {output.shown(its)}")
             if isinstance(piece, tuple) and isinstance(its, tuple):
                 self.value(piece[1], its[1], "output differs: an argument of a conversion")
         if len(ours) != len(theirs):
@@ -209,29 +208,6 @@ class _Comparison:
 
 def _effects(outcome: Outcome) -> list[Event]:
     return [event for event in outcome.calls if not event.is_pure and not event.is_output]
-
-
-def _printed(outcome: Outcome) -> list[tuple[int, Any, Piece]] | None:
-    """Every piece of output: how many calls came before, its stream, and what it is."""
-    found: list[tuple[int, Any, Piece]] = []
-    calls = 0
-    for event in outcome.calls:
-        calls += not event.is_pure and not event.is_output
-        if event.is_output:
-            if event.printed is None:
-                return None
-            stream, pieces = event.printed
-            found += [(calls, stream, piece) for piece in pieces]
-    return found
-
-
-def _kind(piece: Piece) -> int | bytes:
-    """A byte, or which conversion."""
-    return piece if isinstance(piece, int) else piece[0]
-
-
-def _shown(piece: Piece) -> str:
-    return repr(chr(piece)) if isinstance(piece, int) else piece[0].decode()
 
 
 def _content(image: Image, at: int) -> Any:
