@@ -57,9 +57,8 @@ class Compiler:
         self.deaths: collections.Counter[Status] = collections.Counter()
 
     def start(self) -> WorkerHandle:
-        """The worker; another one where there is none, or none that lives."""
-        if self._handle is None or not self._handle.is_alive:
-            self._drop()
+        """The worker, whether it lives or not; a new one where there is none."""
+        if self._handle is None:
             self._handle = WorkerHandle(self._limits)
         return self._handle
 

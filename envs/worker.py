@@ -198,8 +198,12 @@ class Worker:
 
         if self._sessions is None:
             preserve_use_lists()
-            self._sessions = Sessions(self._target, self._compile)
+            self._sessions = Sessions(self._target, self._next_pipeline)
         return getattr(self._sessions, method)(*arguments)
+
+    def _next_pipeline(self, done: int) -> None:
+        if done:  # the first one's time began with the request
+            self._compile(done)
 
     def _build(
         self,

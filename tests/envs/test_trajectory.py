@@ -63,7 +63,7 @@ def test_references_are_measured_once(compiler: Compiler) -> None:
     first = compiler.reference(opening, *COUNT)
     compiler.close()
     assert compiler.reference(opening, *COUNT) == first
-    assert compiler.generation == 2  # no further worker was needed for it
+    assert compiler.generation == 1  # no further worker was needed for it
 
 
 def test_a_worker_ends_when_the_last_environment_that_shares_it_is_forgotten(
