@@ -35,7 +35,10 @@ _FORWARDED = (signal.SIGINT, *_TERMINATING)
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """How a program ended. Equality ignores the wall time, which no two runs share."""
+    """How a program ended. Equality ignores times, which no two runs share.
+
+    `cpu_s` is CPU time, the kernel's included, of it and of the children that it waited for.
+    """
 
     argv: tuple[str, ...]
     returncode: int  # negative: the number of the signal that ended it
@@ -43,6 +46,7 @@ class ToolResult:
     stderr: bytes
     timed_out: bool
     wall_s: float = field(compare=False)
+    cpu_s: float = field(default=0.0, compare=False)
 
     @property
     def signal_name(self) -> str | None:
@@ -97,10 +101,10 @@ def run_tool(
                 _limit_memory(process.pid, memory_limit_bytes)
             ended = _ends_within(process.pid, timeout_s)
         finally:
-            _kill_group(process)
+            cpu_s = _kill_group(process)
         return ToolResult(
             tuple(argv), process.returncode, _content(out), _content(err),
-            timed_out=not ended, wall_s=time.monotonic() - started,
+            timed_out=not ended, wall_s=time.monotonic() - started, cpu_s=cpu_s,
         )  # fmt: skip
 
 
@@ -133,6 +137,22 @@ def running_tool(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -
             os.close(descriptor)
     finally:
         _kill_group(process)
+
+
+@contextlib.contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keep this thread, and what it starts, on one core where the system lets us.
+
+    Not the same for all processes, or they would wait for one another.
+    """
+    allowed = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {sorted(allowed)[os.getpid() % len(allowed)]})
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, allowed)
 
 
 def exec_tool(argv: Sequence[str]) -> int:
@@ -234,10 +254,14 @@ def _ends_within(pid: int, timeout_s: float) -> bool:
         os.close(descriptor)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> float:
+    """End the group and reap the process; the seconds of CPU time that it took."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    # Not Popen.wait(): only this says what the one process took.
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ir_tools.errors import ToolError
-from ir_tools.process import ToolResult, exec_tool, run_tool, running_tool
+from ir_tools.process import ToolResult, exec_tool, on_one_core, run_tool, running_tool
 
 MIB = 1 << 20
 
@@ -105,6 +105,26 @@ def test_ctrl_c_kills_the_grandchildren_and_is_raised(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), interrupted_once_there_is(pid_file):
         run_tool(["sh", "-c", 'sleep 60 & echo $! > "$1"; wait', "sh", str(pid_file)], timeout_s=30)
     wait_until_dead(int(pid_file.read_text()))
+
+
+def test_what_a_program_and_its_children_take_of_the_cpu_is_told_apart_from_waiting() -> None:
+    waiting = run_tool(["sleep", "0.3"], timeout_s=10)
+    assert waiting.cpu_s < 0.3 <= waiting.wall_s
+    work = "import os, time\nwhile time.process_time() < 0.3: pass\n"
+    alone = run_tool([sys.executable, "-c", work], timeout_s=60)
+    parent = f"import os\nif os.fork(): os.wait()\nelse:\n exec({work!r})"
+    forked = run_tool([sys.executable, "-c", parent], timeout_s=60)
+    assert min(alone.cpu_s, forked.cpu_s) >= 0.3
+    assert waiting == run_tool(["sleep", "0.3"], timeout_s=10)
+
+
+def test_a_thread_and_what_it_starts_can_be_kept_on_one_core() -> None:
+    before = os.sched_getaffinity(0)
+    with on_one_core():
+        assert len(os.sched_getaffinity(0)) == 1
+        tell = [sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"]
+        assert run_tool(tell, timeout_s=60).stdout.decode().strip() == str(os.sched_getaffinity(0))
+    assert os.sched_getaffinity(0) == before
 
 
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGTERM"])
