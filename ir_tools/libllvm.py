@@ -276,6 +276,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "LLVMSetInstructionCallConv": (_VOID, (_PTR, _UINT)),
     "LLVMCopyStringRepOfTargetData": (_PTR, (_PTR,)),
     "LLVMConstInt": (_PTR, (_PTR, _U64, _INT)),
+    "LLVMGetPoison": (_PTR, (_PTR,)),
     "LLVMConstIntToPtr": (_PTR, (_PTR, _PTR)),
     "LLVMVoidTypeInContext": (_PTR, (_PTR,)),
     "LLVMPointerTypeInContext": (_PTR, (_PTR, _UINT)),

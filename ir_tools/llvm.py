@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from ir_tools.errors import InvalidModuleError, ParseError, PipelineError, one_line
+from ir_tools.instructions import operands
 from ir_tools.libllvm import DiagnosticHandler, library, take_message
 from ir_tools.symbols import Function, GlobalValue
 from ir_tools.target import Target
@@ -22,6 +23,7 @@ _RETURN_STATUS = 2  # LLVMReturnStatusAction: report by value, neither print nor
 _OBJECT_FILE = 1
 _ASSEMBLY_FILE = 0
 _FUNCTION_TYPE = 9  # LLVMFunctionTypeKind
+_KEEPING = "llvm.used", "llvm.compiler.used"
 
 
 def _buffer_bytes(buffer: int) -> bytes:
@@ -247,6 +249,14 @@ class Module:
     def globals(self) -> Iterator[GlobalValue]:
         """Every global variable, in module order."""
         return self._each("LLVMGetFirstGlobal", "LLVMGetNextGlobal", GlobalValue)
+
+    def kept(self) -> frozenset[str]:
+        """The names of what stays although nobody can be seen to use it: `__attribute__((used))`
+        and the like."""
+        lists = (each.initializer for each in self.globals() if each.name in _KEEPING)
+        return frozenset(
+            GlobalValue(self, handle).name for kept in lists if kept for handle in operands(kept)
+        )
 
     def aliases(self) -> Iterator[GlobalValue]:
         return self._each("LLVMGetFirstGlobalAlias", "LLVMGetNextGlobalAlias", GlobalValue)

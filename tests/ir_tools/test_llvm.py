@@ -99,6 +99,20 @@ def test_a_clone_is_another_module(module: Module, target: Target) -> None:
         assert str(copy) != str(module)
 
 
+def test_what_must_stay_is_known_by_name(context: Context) -> None:
+    text = """
+        @llvm.used = appending global [1 x ptr] [ptr @"of a b"], section "llvm.metadata"
+        @llvm.compiler.used = appending global [1 x ptr] [ptr @v], section "llvm.metadata"
+        @v = internal global i32 0
+        @w = internal global ptr @v
+        define internal void @"of a b"() { ret void }
+    """
+    with context.parse(text) as module:
+        assert module.kept() == {"of a b", "v"}
+    with context.parse("@used = global ptr null") as module:
+        assert module.kept() == frozenset()
+
+
 def test_an_invalid_module_is_refused(context: Context) -> None:
     with pytest.raises((InvalidModuleError, ParseError), match=r"dominate|terminator|entry"):
         context.parse("define i32 @f() { a: %x = add i32 %y, 1 %y = add i32 %x, 1 ret i32 %x }")

@@ -23,7 +23,7 @@ import contextlib
 import functools
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ir_tools.llvm import Context, Module
@@ -96,7 +96,7 @@ def execute(
     """
     try:
         with Context() as context:
-            pair = _read(context, source, target)
+            pair = read_pair(context, source, target)
             return _Execution(pair, runs, seed, timeout_s).verdict()
     except (UnfitError, Unsupported) as error:
         return _unknown(str(error))
@@ -108,7 +108,9 @@ def interpret(
     """As `execute`, but by the reference interpreter alone, which is quick: refuted or unknown."""
     try:
         with Context() as context:
-            return _Execution(_read(context, source, target), runs, seed, timeout_s).interpreted()
+            return _Execution(
+                read_pair(context, source, target), runs, seed, timeout_s
+            ).interpreted()
     except (UnfitError, Unsupported) as error:
         return _unknown(str(error))
 
@@ -117,7 +119,8 @@ def _unknown(reason: str) -> Verdict:
     return Verdict(Kind.UNKNOWN, _JUDGE, reason)
 
 
-def _read(context: Context, *texts: tuple[bytes, str]) -> tuple[Side, Side]:
+def read_pair(context: Context, *texts: tuple[bytes, str]) -> tuple[Side, Side]:
+    """A source and its target, as far as both can run here. Raises UnfitError."""
     modules = [context.parse(data, name) for data, name in texts]
     for module, (_, name) in zip(modules, texts, strict=True):
         refuse(module, name)
@@ -131,6 +134,15 @@ def _read(context: Context, *texts: tuple[bytes, str]) -> tuple[Side, Side]:
     if one.function.type != other.function.type:
         raise UnfitError(f"the types differ: {one.function.type} and {other.function.type}")
     return one, other
+
+
+def complete(given: Input, sides: Iterable[Side]) -> None:
+    """Give an input every variable that one of the sides knows."""
+    for side in sides:
+        memory = interpreter.Machine(side.reading, given).memory
+        for name in side.reading.variables:
+            with contextlib.suppress(Unsupported):
+                memory.block(f"@{name}")
 
 
 class _Execution:
@@ -209,11 +221,7 @@ class _Execution:
         source = self._pair[0]
         made = inputs(source.reading, source.name, self._seed, meter=meter, fuel=lambda: self._fuel)
         for given in varied(made, source.function):
-            for side in self._pair:
-                memory = interpreter.Machine(side.reading, given).memory
-                for name in side.reading.variables:
-                    with contextlib.suppress(Unsupported):
-                        memory.block(f"@{name}")
+            complete(given, self._pair)
             yield given
 
     # by the machine -----------------------------------------------------------------------------

@@ -114,9 +114,25 @@ class Builder:
         self._return(result_type, result)
         return name
 
-    def enter(self, function: Function) -> str:
+    def empty(self, function: Function) -> Function:
+        """A new function of that type and conventions, which returns at once."""
+        lib, model = self._lib, Model.of_function(function)
+        handle = lib.LLVMAddFunction(self._module.handle, b"ozone:empty", model.type)
+        lib.LLVMSetFunctionCallConv(handle, model.convention)
+        for index, attributes in enumerate(model.attributes):
+            for attribute in attributes:
+                lib.LLVMAddAttributeAtIndex(handle, index, attribute)
+        self._begin(handle)
+        type_ = lib.LLVMGetReturnType(model.type)
+        if lib.LLVMGetTypeKind(type_) == _VOID_KIND:
+            lib.LLVMBuildRetVoid(self._builder)
+        else:
+            lib.LLVMBuildRet(self._builder, lib.LLVMGetPoison(type_))
+        return Function(self._module, handle)
+
+    def enter(self, function: Function, name: str = "ozone:enter") -> str:
         """The name of a new function that calls `function` with the arguments in their slots."""
-        lib, name = self._lib, "ozone:enter"
+        lib = self._lib
         type_ = self._signature(self._void, self._pointer, self._pointer)
         handle = lib.LLVMAddFunction(self._module.handle, name.encode(), type_)
         self._begin(handle)

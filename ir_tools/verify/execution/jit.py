@@ -1,8 +1,8 @@
 """A module as machine code in this process: one function to enter, its callees answered by us.
 
 The code generator runs at its lowest level and no pass runs on the IR, so that what executes is
-what the IR says. The code may do anything to the process: only a child that may die calls it
-(`ir_tools.verify.execution.machine`).
+what the IR says; where the code is to be timed, at the level of a real build. The code may do
+anything to the process: only a child that may die calls it (`ir_tools.verify.execution.machine`).
 
 How it works: LLVM's MCJIT, with the module's own symbols renamed so that none is taken for the
 process's, and the reverse: `llvm.memcpy` becomes a call of the C library even where the module
@@ -10,7 +10,7 @@ declares a `memcpy` of its own. Every function that is called has a stub that st
 in slots and calls back. `enter` does the reverse: it loads the arguments from slots, calls the
 function by its own conventions and stores the result. Both are built as IR, so that LLVM cares for
 the ABI. Also a function that the module defines is called through its stub, one that calls itself
-included: only one function runs.
+included: only one function runs, unless the code is to be timed.
 
 What is not covered (`UnfitError`): another triple or data layout than the host's, thread-local
 variables, ifuncs.
@@ -33,7 +33,7 @@ from ir_tools.verify.execution.glue import Builder, Model
 
 _PREFIX, _ENTERED = "ozone.", "ozone:entered"
 _FUNCTION_INDEX = 0xFFFFFFFF  # LLVMAttributeFunctionIndex
-_CODEGEN_NONE, _CODE_MODEL_JIT = 0, 1
+_CODEGEN_NONE, _CODEGEN_DEFAULT, _CODE_MODEL_JIT = 0, 2, 1
 
 # (number of the callee, address of its arguments, address of its result) -> 0 to return from the
 # call, else the function under test is left at once.
@@ -113,10 +113,14 @@ class Stub:
 class Code:
     """A compiled function. It lives as long as the process: nothing in it is ever freed.
 
-    enter   run the function on (arguments' address, result's address)
-    paint   fill the stack that the function will use with a byte
-    stubs   what answers calls, by the number that `on_call` is told; for each call of an unknown
-            pointer, in the order of the text, there are `COPIES`
+    enter        run the function on (arguments' address, result's address)
+    enter_empty  the same for a function of its type that does nothing
+    paint        fill the stack that the function will use with a byte
+    stubs        what answers calls, by the number that `on_call` is told; for each call of an
+                 unknown pointer, in the order of the text, there are `COPIES`
+
+    Code that answers itself (`on_call` is the address of a function) is there to be timed: it is
+    generated as in a real build, `padding` bytes further on than it would be.
 
     The module's other functions and its variables are where `places` says; what is there is the
     caller's business.
@@ -125,35 +129,61 @@ class Code:
     COPIES = 4
 
     def __init__(
-        self, module: Module, function: str, on_call: OnCall, places: Callable[[str], int]
+        self,
+        module: Module,
+        function: str,
+        on_call: OnCall | int,
+        places: Callable[[str], int],
+        padding: int = 0,
     ) -> None:
-        self._callback = _CALLBACK(on_call)
-        entered = _isolate(module, function)
-        builder = Builder(module, ctypes.cast(self._callback, ctypes.c_void_p).value or 0)
+        is_timed = isinstance(on_call, int)
+        answering = on_call if isinstance(on_call, int) else self._callback(on_call)
+        entered = _isolate(module, function, with_callees=is_timed)
+        _pad(module, padding)
+        builder = Builder(module, answering)
         stubs = [
             (builder.answer(number, model), callee, site)
             for number, (model, callee, site) in enumerate(_callees(module, entered))
         ]
         enter, paint = builder.enter(entered), builder.paint()
+        enter_empty = builder.enter(builder.empty(entered), "ozone:enter empty")
         placed = list(_placed(module, places))
-        self._engine = _engine(module)
+        self._engine = engine(module, is_timed)
         for handle, address in placed:
             library().LLVMAddGlobalMapping(self._engine, handle, address)
         self.enter = _ENTER(self._address(enter))
+        self.enter_empty = _ENTER(self._address(enter_empty))
         self.paint = _PAINT(self._address(paint))
         self.stubs = [Stub(self._address(name), callee, site) for name, callee, site in stubs]
 
+    def _callback(self, on_call: OnCall) -> int:
+        self._kept = _CALLBACK(on_call)
+        return ctypes.cast(self._kept, ctypes.c_void_p).value or 0
+
     def _address(self, name: str) -> int:
-        address: int = library().LLVMGetGlobalValueAddress(self._engine, name.encode())
-        return address
+        return address_in(self._engine, name)
+
+
+def address_in(engine: int, name: str) -> int:
+    """Where the code of a function is; generated when it is first asked for."""
+    address: int = library().LLVMGetGlobalValueAddress(engine, name.encode())
+    return address
+
+
+def _pad(module: Module, size: int) -> None:
+    """Let that many bytes be before the module's code."""
+    if size:
+        text = f".text\n.skip {size}".encode()
+        library().LLVMSetModuleInlineAsm2(module.handle, text, len(text))
 
 
 def _is_llvms(name: str) -> bool:
     return name.startswith("llvm.")
 
 
-def _isolate(module: Module, name: str) -> Function:
-    """Leave nothing but the function and declarations of what it uses, renamed."""
+def _isolate(module: Module, name: str, with_callees: bool) -> Function:
+    """Leave nothing but the function and what it uses, renamed; callees only as declarations,
+    unless they are to run."""
     lib, function = library(), module.function(name)
     assert function is not None, name
     drop_module_level(module)
@@ -162,11 +192,13 @@ def _isolate(module: Module, name: str) -> Function:
         alias.linkage = Linkage.INTERNAL
     for other in module.defined_functions():
         lib.LLVMSetComdat(other.handle, None)
-        other.linkage = Linkage.AVAILABLE_EXTERNALLY
+        other.linkage = Linkage.INTERNAL if with_callees else Linkage.AVAILABLE_EXTERNALLY
     function.linkage = Linkage.EXTERNAL
-    itself = module.declare_like(function, "")  # what a recursive call calls
-    lib.LLVMReplaceAllUsesWith(function.handle, itself.handle)
-    function.name, itself.name = _ENTERED, name
+    if not with_callees:
+        itself = module.declare_like(function, "")  # what a recursive call calls
+        lib.LLVMReplaceAllUsesWith(function.handle, itself.handle)
+        function.name, itself.name = "", name
+    function.name = _ENTERED
     module.run_without_target("elim-avail-extern,globaldce")
     for symbol in itertools.chain(module.functions(), module.globals()):
         if not _is_llvms(symbol.name) and symbol.name != _ENTERED:
@@ -221,17 +253,18 @@ def _placed(module: Module, places: Callable[[str], int]) -> Iterator[tuple[int,
             yield symbol.handle, places(name.removeprefix(_PREFIX))
 
 
-def _engine(module: Module) -> int:
-    """The execution engine, which owns the module from here on."""
+def engine(module: Module, is_timed: bool) -> int:
+    """The execution engine, which owns the module from here on. Raises UnfitError."""
     lib = library()
     lib.LLVMLinkInMCJIT()
-    engine, message = ctypes.c_void_p(), ctypes.c_void_p()
-    options = _Options(_CODEGEN_NONE, _CODE_MODEL_JIT, 1, 0, None)
+    made, message = ctypes.c_void_p(), ctypes.c_void_p()
+    level = _CODEGEN_DEFAULT if is_timed else _CODEGEN_NONE
+    options = _Options(level, _CODE_MODEL_JIT, not is_timed, 0, None)
     if lib.LLVMCreateMCJITCompilerForModule(
-        ctypes.byref(engine), module.handle, ctypes.byref(options), ctypes.sizeof(options),
+        ctypes.byref(made), module.handle, ctypes.byref(options), ctypes.sizeof(options),
         ctypes.byref(message),
     ):  # fmt: skip
         raise UnfitError(f"no code generator: {take_message(message.value)}")
     module.handle = None
-    assert engine.value is not None
-    return engine.value
+    assert made.value is not None
+    return made.value

@@ -56,21 +56,32 @@ class Case:
 
 
 class Machine:
-    """A function as machine code. Its globals are at addresses of its own, from `base` on."""
+    """A function as machine code. Its globals are at addresses of its own, from `base` on.
+
+    `answering` is the address of a function that answers calls instead of us, and `padding` what
+    `jit.Code` says of it: for code that is timed (`timing`).
+    """
 
     def __init__(
-        self, module: Module, reading: ir.Module, function: str, base: int, hang_s: float
+        self,
+        module: Module,
+        reading: ir.Module,
+        function: str,
+        base: int,
+        hang_s: float,
+        answering: int | None = None,
+        padding: int = 0,
     ) -> None:
         self._reading, self._function = reading, reading.functions[function]
         self._next, self._hang_s = base, hang_s
         self._globals: dict[str, int] = {}
         self._filled = 0  # of them
         self._lasting, self._arena = Arena(), Arena()
-        self._code = jit.Code(module, function, self._on_call, self._place)
+        self._models = modelled(reading)
+        self._code = jit.Code(module, function, answering or self._on_call, self._place, padding)
         self._stub_of = {stub.callee: stub.address for stub in self._code.stubs if stub.callee}
         self._pointees: dict[int, str] = {}  # by the number of a stub of an unknown pointer
         self._fill_globals()
-        self._models = modelled(reading)
         layout = reading.layout
         types = [parameter.type for parameter in self._function.parameters]
         *self._slots, end = slots(layout.extent(type_).alloc for type_ in types)
@@ -223,6 +234,9 @@ class Machine:
     def _compare(self, case: Case, addresses: Addresses) -> None:
         assert self._replay is not None
         self._replay.finish()
+        self._compare_end(case, addresses)
+
+    def _compare_end(self, case: Case, addresses: Addresses) -> None:
         expected = case.expected
         if expected.status is Status.TRAPPED:
             raise Different("does not trap, as the source does")

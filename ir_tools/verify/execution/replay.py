@@ -199,18 +199,25 @@ class Replay:
             base = self._addresses.base(name)
             if base is None:
                 raise Unjudged(f"where {name} is, which {event.callee} writes to, is not known")
-            ctypes.memmove(base + offset, raw, len(raw))
-            for at in range(len(raw) - POINTER_BYTES + 1):
-                link = self._given.links.get((key, at))
-                address = self._addresses(link) if link else None
-                if address is not None:
-                    ctypes.c_uint64.from_address(base + offset + at).value = address
+            data = linked(raw, key, self._given, self._addresses)
+            ctypes.memmove(base + offset, data, len(data))
 
     def _answer(self, event: Event, result: int) -> None:
         if event.answer is None or event.result is None:
             return
         encoded = image.encode(event.answer, event.result, self._layout)
         image.write(encoded, result, self._addresses)
+
+
+def linked(raw: bytes, key: str, given: Input, addresses: Addresses) -> bytes:
+    """What a call writes, with the addresses of what the pointers in it point to."""
+    data = bytearray(raw)
+    for at in range(len(raw) - POINTER_BYTES + 1):
+        link = given.links.get((key, at))
+        address = addresses(link) if link else None
+        if address is not None:
+            data[at : at + POINTER_BYTES] = address.to_bytes(POINTER_BYTES, "little")
+    return bytes(data)
 
 
 def pointer_to_callee(event: Event) -> Address:

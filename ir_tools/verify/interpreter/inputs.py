@@ -44,9 +44,10 @@ def inputs(
     with_poison: bool = False,
     fuel: int | Callable[[], int] = 20_000,
     meter: Meter | None = None,
+    inline: bool = False,
 ) -> Iterator[Input]:
-    """Inputs of a function of the module; `fuel` bounds each of the runs that
-    `tight` makes, `meter` all of them. Some arguments
+    """Inputs of a function of the module; `fuel` bounds each of the runs that `tight` makes, which
+    are also of its callees if `inline`, `meter` all of them. Some arguments
     are poison if `with_poison`, which only the interpreter can run. None, if a parameter has a type
     that is not covered."""
     plan = _Plan(module, module.functions[function], with_poison)
@@ -61,7 +62,7 @@ def inputs(
             if not tight:
                 break
             most = fuel if isinstance(fuel, int) else fuel()
-            outcome = run(module, function, given, most >> 2 * gentleness)
+            outcome = run(module, function, given, most >> 2 * gentleness, inline=inline)
             if outcome.status is Status.UNSUPPORTED or outcome.status in _ENDED:
                 given = shrunk(given, outcome, plan.function) if number % 2 else given
                 break
