@@ -23,6 +23,7 @@ from envs.observations import View
 from envs.pool import Limits
 from envs.rewards import RewardSum
 from envs.run import STARTS, Rules, Run, Workers
+from envs.significance import Timing
 from envs.subject import find
 from envs.validation import validate
 from ir_tools.errors import ActionError, MisuseError
@@ -43,6 +44,7 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
     start              `unoptimised`, or `oz` to go on from what -Oz makes
     verify             when judges are asked: `never`, at the end of an `episode`, after each `step`
     effort             how hard they try
+    timing             how hard it is measured how long the benchmark runs
     target             what code is generated for
     limits             memory of a worker, and CPU time of a step
     """
@@ -61,6 +63,7 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
         start: str = "unoptimised",
         verify: str = "never",
         effort: Effort = Effort(),
+        timing: Timing = Timing(),
         target: TargetOptions = TargetOptions(),
         limits: Limits = Limits(cpu_s=10.0),
         render_mode: str | None = None,
@@ -71,7 +74,7 @@ class CompilerEnvironment(gymnasium.Env[Any, Any]):
         view, rewards = View.of(observation_space), RewardSum.of(reward_space)
         self._benchmark, self._verify, self._target = benchmark, verify, target
         self._rules = Rules(view, rewards, STARTS[start], target)
-        self._workers: Workers | None = Workers(limits, effort)
+        self._workers: Workers | None = Workers(limits, effort, timing)
         self._run: Run | None = None
         self._is_over = True
         self.observation_space = view.space()

@@ -20,13 +20,17 @@ from ir_tools.target import TargetOptions
 if TYPE_CHECKING:
     import gymnasium
 
+    from envs.runtime import Stopwatch
+
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an observation may need to know besides the measurement: what it was measured of."""
+    """What an observation may need to know besides the measurement: what it was measured of, and
+    what measures the time that it takes."""
 
     subject: Subject
     target: TargetOptions
+    stopwatch: Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,12 @@ def _cycles(value: tuple[bytes, str], about: About) -> Any:
     return numpy.asarray(cycles(assembly, triple, about.target.cpu), "float64")
 
 
+def _runtime(value: bytes, about: About) -> Any:
+    import numpy
+
+    return numpy.asarray(about.stopwatch.seconds(about.subject.as_benchmark, value), "float64")
+
+
 _ROWS = (
     Observation("Ir", "textual IR", "Ir", _instances(lambda: str)),
     Observation("IrNormalized", "textual IR without names and metadata", "IrNormalized",
@@ -129,6 +139,8 @@ _ROWS = (
                 platform_dependent=True),
     Observation("Cycles", "cycles by llvm-mca's static estimate", "Assembly",
                 _number(dtype="float64"), _cycles, platform_dependent=True),
+    Observation("Runtime", "seconds that it runs, of CPU time", "Bitcode",
+                _number(dtype="float64"), _runtime, deterministic=False, platform_dependent=True),
 )  # fmt: skip
 
 OBSERVATIONS: Mapping[str, Observation] = MappingProxyType({row.name: row for row in _ROWS})

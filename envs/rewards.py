@@ -2,7 +2,8 @@
 
 A reward space is a measurement and a scale. A step's reward is the difference that it made to the
 measurement, in units that depend on the benchmark alone, so an episode's rewards sum to the
-difference between its ends. Less is better in every measurement, more in every reward.
+difference between its ends (but see `RuntimeReward`). Less is better in every measurement, more in
+every reward.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from envs.observations import OBSERVATIONS, Observation
+from envs.observations import OBSERVATIONS, About, Observation
 from ir_tools.errors import MisuseError
 from ir_tools.plan import OZ
 
@@ -73,15 +75,56 @@ class Reward:
     def inputs(self) -> tuple[str, ...]:
         """What is measured for it: the state, and of the benchmark what the unit needs."""
         name, baseline = self.observation.name, self.scale.baseline
-        unoptimised = (f"{name} of the unoptimised benchmark",) if self.scale else ()
+        unoptimised = (f"{name} of the unoptimised benchmark",) if self.needs_unoptimised else ()
         return (name, *unoptimised, *((f"{name} after {baseline}",) if baseline else ()))
 
-    def unit(self, unoptimised: float, baseline: float) -> float:
+    @property
+    def needs_unoptimised(self) -> bool:
+        return bool(self.scale)
+
+    def level(self, value: Any, about: About) -> Any:
+        """What a state is remembered by, of the measurement."""
+        return float(self.observation.finish(value, about))
+
+    def unit(self, unoptimised: Any, baseline: Any, about: About) -> float:
+        """The unit for a benchmark, from its levels; where one is not needed, it is zero."""
         return reward_unit(self.scale, unoptimised, baseline, self.least)
+
+    def step(self, before: Any, after: Any, unit: float, about: About) -> float:
+        """What going from one level to another earns."""
+        return step_reward(before, after, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeReward(Reward):
+    """Time that is saved, as far as it is significant: each step compares two versions anew.
+
+    So an episode's rewards sum to the difference between its ends only roughly: what no single
+    step shows may add up. Raises ObservationError where a version cannot be measured or does
+    something else than the benchmark.
+    """
+
+    @property
+    def needs_unoptimised(self) -> bool:
+        """So that a benchmark without a time is refused before the first step."""
+        return True
+
+    def level(self, value: Any, about: About) -> Any:
+        return value
+
+    def unit(self, unoptimised: Any, baseline: Any, about: About) -> float:
+        watch, benchmark = about.stopwatch, about.subject.as_benchmark
+        seconds = watch.seconds(benchmark, unoptimised)
+        gain = watch.gain(benchmark, unoptimised, baseline) if self.scale.baseline else 0.0
+        return reward_unit(self.scale, seconds, seconds - gain, seconds * _LEAST_GAIN)
+
+    def step(self, before: Any, after: Any, unit: float, about: About) -> float:
+        return about.stopwatch.saved(about.subject.as_benchmark, before, after) / unit
 
 
 COSTS = ("IrInstructionCount", "TextBytes", "ObjectBytes", "Cycles")
-"""The observations that rewards rest on."""
+"""The observations whose differences are rewards."""
+_LEAST_GAIN = 0.01  # of the time: a baseline that gains less gains nothing that could be told
 
 REWARDS: Mapping[str, Reward] = MappingProxyType(
     {
@@ -89,6 +132,11 @@ REWARDS: Mapping[str, Reward] = MappingProxyType(
         for name in COSTS
         for scale in Scale
         if (reward := Reward(OBSERVATIONS[name], scale))
+    }
+    | {
+        reward.name: reward
+        for scale in Scale
+        if (reward := RuntimeReward(OBSERVATIONS["Runtime"], scale))
     }
 )
 """Every reward space by name; any weighted sum of them is one as well."""

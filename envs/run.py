@@ -20,8 +20,10 @@ from envs.evaluation import Status
 from envs.judging import Judge
 from envs.observations import About, Observation, View, observation
 from envs.pool import Limits
-from envs.rewards import Reward, RewardSum, forfeit, step_reward
+from envs.rewards import Reward, RewardSum, forfeit
+from envs.runtime import Stopwatch
 from envs.session import Opening
+from envs.significance import Timing
 from envs.subject import Subject
 from envs.trajectory import APART, Compiler, Step, Trajectory
 from ir_tools.errors import ObservationError, OzoneError
@@ -33,14 +35,17 @@ from ir_tools.verify.verdict import Effort, Kind, Verdict
 UNOPTIMISED = ("always-inline",)  # what the author asked to inline is inlined, and earns nothing
 STARTS: Mapping[str, tuple[str, ...]] = {"unoptimised": UNOPTIMISED, "oz": (OZ,)}
 """What is run before anything is earned, by the name of the start."""
+_TIMING_CPU_S = 300.0  # to find inputs takes up to ten seconds a function
 
 
 class Workers:
-    """The processes of an environment and its forks: a compiler and a judge, while anyone needs
-    them. `share` for each further owner, `close` by each."""
+    """The processes of an environment and its forks: a compiler, a judge and a stopwatch, while
+    anyone needs them. `share` for each further owner, `close` by each."""
 
-    def __init__(self, limits: Limits, effort: Effort) -> None:
-        self.compiler, self.judge = Compiler(limits), Judge(Limits(limits.memory_bytes), effort)
+    def __init__(self, limits: Limits, effort: Effort, timing: Timing = Timing()) -> None:
+        memory = limits.memory_bytes
+        self.compiler, self.judge = Compiler(limits), Judge(Limits(memory), effort)
+        self.stopwatch = Stopwatch(Limits(memory, _TIMING_CPU_S), timing)
         self._owners = 1
 
     def share(self) -> Workers:
@@ -52,6 +57,7 @@ class Workers:
         if self._owners == 0:
             self.compiler.close()
             self.judge.close()
+            self.stopwatch.close()
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Run:
         self, workers: Workers, subject: Subject, rules: Rules, prefix: Sequence[str] = ()
     ) -> None:
         self._workers, self.subject, self._rules = workers, subject, rules
-        self._about = About(subject, rules.target)
+        self._about = About(subject, rules.target, workers.stopwatch)
         self._began = time.perf_counter()
         self.trajectory = Trajectory(
             workers.compiler, Opening(subject.source, rules.target, rules.start)
@@ -98,6 +104,7 @@ class Run:
         self.verdict: Verdict | None = None
         self.changed = self._is_judged = False
         self._sent: tuple[str, ...] = ()
+        self._levels: Sequence[Any] = ()
         self._note(values)
 
     def watch(self, rows: Sequence[Observation]) -> None:
@@ -113,14 +120,14 @@ class Run:
 
     def receive(self) -> float:
         """End the step; what it earned."""
-        history, levels = self.trajectory.history, self._levels
+        history = self.trajectory.history
         step = self.trajectory.receive()
         if step.status is Status.OK:
             try:
-                self._note(step.values)
+                reward = self._note(step.values)
                 self.changed = any(step.changed)
                 self._is_judged &= not self.changed
-                return self._earn(self._difference(levels))
+                return self._earn(reward)
             except OzoneError as error:  # what comes after LLVM cannot make anything of it
                 self.trajectory.rewind(history)
                 step = Step(Status.INVALID, str(error))
@@ -152,20 +159,25 @@ class Run:
         self.earned += reward
         return reward
 
-    def _difference(self, before: Sequence[float]) -> float:
-        """The reward for going from those levels to the present ones."""
-        terms = zip(self._rules.rewards.terms, before, self._levels, self._units, strict=True)
-        return sum(weight * step_reward(old, new, unit) for (_, weight), old, new, unit in terms)
-
-    def _note(self, values: Sequence[Any]) -> None:
-        """Take in what was measured of a new state. Raises OzoneError."""
+    def _note(self, values: Sequence[Any]) -> float:
+        """Take in what was measured of a new state; what it earns. Raises OzoneError."""
         found = dict(zip(self._rules.measures, values, strict=True))
         levels = [
-            float(reward.observation.finish(found[reward.observation.measure], self._about))
+            reward.level(found[reward.observation.measure], self._about)
             for reward, _ in self._rules.rewards.terms
         ]
+        earned = self._difference(self._levels, levels) if self._levels else 0.0
         self._observation = self._rules.view.finish(found, self._about)
         self._levels, self._values, self._is_given = levels, found, False
+        return earned
+
+    def _difference(self, before: Sequence[Any], after: Sequence[Any]) -> float:
+        """The reward for going from those levels to these."""
+        terms = zip(self._rules.rewards.terms, before, after, self._units, strict=True)
+        return sum(
+            weight * reward.step(old, new, unit, self._about)
+            for (reward, weight), old, new, unit in terms
+        )
 
     # --- what can be asked ----------------------------------------------------------------------
 
@@ -194,15 +206,24 @@ class Run:
 
     def reference(self, row: Observation, history: tuple[str, ...]) -> Any:
         """An observation of what pipelines make of the benchmark. Raises BenchmarkError."""
+        return row.finish(self._reference(row, history), self._about)
+
+    def _reference(self, row: Observation, history: tuple[str, ...]) -> Any:
         opening = Opening(self.subject.source, self._rules.target, history)
-        value = self._workers.compiler.reference(opening, row.measure)
-        return row.finish(value, self._about)
+        return self._workers.compiler.reference(opening, row.measure)
 
     def _unit(self, reward: Reward) -> float:
-        row, scale = reward.observation, reward.scale
-        unoptimised = float(self.reference(row, UNOPTIMISED)) if scale else 0.0
-        baseline = float(self.reference(row, (scale.baseline,))) if scale.baseline else 0.0
-        return reward.unit(unoptimised, baseline)
+        baseline = reward.scale.baseline
+        unoptimised = self._level(reward, UNOPTIMISED if reward.needs_unoptimised else ())
+        return reward.unit(
+            unoptimised, self._level(reward, (baseline,) if baseline else ()), self._about
+        )
+
+    def _level(self, reward: Reward, history: tuple[str, ...]) -> Any:
+        """The level of what pipelines make of the benchmark; zero where there are none."""
+        if not history:
+            return 0.0
+        return reward.level(self._reference(reward.observation, history), self._about)
 
     def record(self) -> Episode:
         """The run so far, as a line to replay. Raises ObservationError."""

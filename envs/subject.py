@@ -22,6 +22,13 @@ class Subject:
     source: Source
     benchmark: Benchmark | None = None
 
+    @property
+    def as_benchmark(self) -> Benchmark:
+        """What is run; the caller's IR has no `main` that we would know how to start."""
+        from anghabench.program import Benchmark
+
+        return self.benchmark or Benchmark(self.uri, self.source.data, None)
+
 
 def find(wanted: str | Source) -> Subject:
     """The subject that a caller means. Raises UnknownBenchmarkError, and what else a URI may do

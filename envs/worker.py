@@ -29,6 +29,7 @@ from ir_tools.target import Target, TargetOptions
 
 if TYPE_CHECKING:
     from envs.session import Sessions
+    from envs.significance import Timing
     from ir_tools.verify.verdict import Effort, Side
 
 _SOURCES = 4  # that are kept
@@ -192,6 +193,14 @@ class Worker:
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
 
+    def time(self, digest: str, versions: Sequence[bytes], timing: Timing) -> Any:
+        """How long versions of the source's functions run. Raises OzoneError."""
+        _find_libraries()
+        from envs.runtime import time_functions
+
+        loaded = self._sources[digest]
+        return time_functions(loaded.source.data, loaded.module, versions, timing)
+
     def session(self, _: str, method: str, *arguments: Any) -> Any:
         """A call on the sessions of environments, which need no source. Raises OzoneError."""
         from envs.session import Sessions
@@ -242,9 +251,7 @@ class Worker:
 
     def judge(self, digest: str, rung: str, function: str, target: Side, effort: Effort) -> Any:
         """One rung of the ladder, for a function of the source and its target."""
-        import site
-
-        site.main()  # judges need libraries, which workers do without (python -S)
+        _find_libraries()
         from ir_tools.verify import ladder
         from ir_tools.verify.verdict import Side
 
@@ -343,6 +350,13 @@ def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) ->
             name: (symbols.get(name, 0) + tables.get(name, 0), n) for name, n in counts.items()
         },
     )
+
+
+def _find_libraries() -> None:
+    """Workers do without libraries until they judge or measure (python -S): they start faster."""
+    import site
+
+    site.main()
 
 
 def _start_afresh(requests: int, replies: int) -> NoReturn:

@@ -46,7 +46,7 @@ class OzoneReward(Reward):
         self._start = float(view[reference_space(definition, "O0")])
         if definition.scale.baseline:
             baseline = float(view[reference_space(definition, definition.scale.value)])
-        self._unit = definition.unit(self._start, baseline)
+        self._unit = rewards.reward_unit(definition.scale, self._start, baseline, definition.least)
 
     def reward_on_error(self, episode_reward: float) -> float:
         """What an episode that failed gets for its last step."""

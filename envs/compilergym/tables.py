@@ -1,6 +1,10 @@
 """Actions and observations of `ozone-llvm-v0`, by the names that CompilerGym has for them.
 
 Ozone's own observations that CompilerGym has no name for keep theirs.
+
+`Runtime` is not among them, neither to observe nor to earn: the service has a program's bitcode but
+not how the program is run, and rewards there are differences of what was observed at other times,
+which of times on a busy machine say little. `envs.rewards.RuntimeReward` measures both anew.
 """
 
 from __future__ import annotations
@@ -58,7 +62,11 @@ def _references() -> list[Space]:
 
 
 SPACES: tuple[Space, ...] = (
-    *(Space(_NAMES.get(name, name), row) for name, row in OBSERVATIONS.items()),
+    *(
+        Space(_NAMES.get(name, name), row)
+        for name, row in OBSERVATIONS.items()
+        if row.deterministic
+    ),
     *_references(),
 )
 
@@ -74,7 +82,7 @@ def _reward_name(reward: Reward) -> str:
 
 
 REWARD_SPACES: Mapping[str, Reward] = MappingProxyType(
-    {_reward_name(reward): reward for reward in REWARDS.values()}
+    {_reward_name(reward): reward for reward in REWARDS.values() if reward.deterministic}
 )
 
 

@@ -4,8 +4,32 @@ from __future__ import annotations
 
 import pytest
 
+from anghabench.program import Benchmark
+from envs.evaluation import Source
+from envs.observations import About
+from envs.pool import Limits
 from envs.rewards import REWARDS, RewardSum, Scale, forfeit, reward_unit, step_reward
+from envs.runtime import Stopwatch
+from envs.significance import Timing
+from envs.subject import Subject
 from ir_tools.errors import MisuseError
+from ir_tools.target import TargetOptions
+
+
+class Timed(Stopwatch):
+    """Says that "slow" takes eight seconds, "fast" six, and that the rest shows no difference."""
+
+    def __init__(self) -> None:
+        super().__init__(Limits(), Timing())
+
+    def seconds(self, benchmark: Benchmark, version: bytes) -> float:
+        return 6.0 if version == b"fast" else 8.0
+
+    def saved(self, benchmark: Benchmark, before: bytes, after: bytes) -> float:
+        return self.seconds(benchmark, before) - self.seconds(benchmark, after)
+
+
+NOWHERE = About(Subject("f", Source("f", b"")), TargetOptions(), Timed())
 
 
 @pytest.mark.parametrize(
@@ -20,7 +44,7 @@ from ir_tools.errors import MisuseError
 def test_a_step_earns_the_difference_in_the_rewards_unit(
     name: str, unit: float, earned: float
 ) -> None:
-    assert REWARDS[name].unit(200, 120) == unit
+    assert REWARDS[name].unit(200, 120, NOWHERE) == unit
     assert step_reward(150, 130, unit) == earned
     assert step_reward(130, 150, unit) == -earned
 
@@ -59,6 +83,30 @@ def test_what_is_no_reward_space_is_refused_with_those_that_are(name: str) -> No
 def test_no_reward_at_all_is_refused() -> None:
     with pytest.raises(MisuseError, match="no reward space at all"):
         RewardSum.of({})
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("Runtime", 1), ("RuntimeNorm", 8), ("RuntimeOz", 2), ("RuntimeO3", 2)],
+)
+def test_runtime_earns_what_is_saved_in_the_rewards_unit(name: str, unit: float) -> None:
+    reward = REWARDS[name]
+    before, after = (reward.level(version, NOWHERE) for version in (b"slow", b"fast"))
+    assert reward.unit(before, after, NOWHERE) == unit
+    assert reward.step(before, after, unit, NOWHERE) == 2 / unit
+    assert reward.step(after, before, unit, NOWHERE) == -2 / unit
+    assert reward.step(before, before, unit, NOWHERE) == 0
+    assert not reward.deterministic
+    assert reward.platform_dependent
+
+
+def test_a_baseline_that_is_not_faster_is_no_unit_for_times() -> None:
+    assert REWARDS["RuntimeOz"].unit(b"slow", b"as slow", NOWHERE) == 0.08
+
+
+def test_runtime_always_rests_on_the_unoptimised_benchmark_which_must_have_a_time() -> None:
+    assert REWARDS["Runtime"].inputs == ("Runtime", "Runtime of the unoptimised benchmark")
+    assert REWARDS["RuntimeO3"].inputs[-1] == "Runtime after default<O3>"
 
 
 def test_each_reward_states_what_it_rests_on() -> None:

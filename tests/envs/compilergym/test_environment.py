@@ -59,6 +59,12 @@ def env(make: Make) -> Any:
     return make(benchmark=benchmark(), observation_space="Autophase")
 
 
+def test_times_can_neither_be_observed_nor_earned(env: Any) -> None:
+    names = [*env.observation.spaces, *env.reward.spaces]
+    assert "CyclesOz" in names
+    assert not [name for name in names if name.startswith("Runtime")]
+
+
 @pytest.mark.parametrize(("theirs", "ours"), REWARDS.items())
 def test_it_observes_and_earns_what_the_gymnasium_environment_does(
     theirs: str, ours: str, make: Make
