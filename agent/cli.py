@@ -80,6 +80,7 @@ _COMMANDS: tuple[
     ("fuzz", options.add_fuzz, commands.fuzz),
     ("harvest", options.add_harvest, commands.harvest),
     ("coreset", options.add_coreset, commands.coreset),
+    ("baselines", options.add_baselines, commands.baselines),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shlex
 import sys
@@ -217,6 +218,22 @@ def coreset(options: Namespace) -> None:
         options.jobs,
     )
     rebuild(options.folder, options.output, wishes, Console(stderr=True))
+
+
+def baselines(options: Namespace) -> None:
+    """compare random search, greedy and PPO at ordering passes, on functions held out"""
+    from agent.baselines.experiment import Settings, run
+
+    settings = Settings(
+        options.train,
+        options.held_out,
+        (options.functions, options.held_out_functions),
+        options.objective,
+        options.episode,
+        options.seed,
+    )
+    say = functools.partial(print, file=sys.stderr)
+    print(run(options.folder, settings, options.steps, options.methods, say), end="")
 
 
 def cc(options: Namespace) -> None:

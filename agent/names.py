@@ -3,3 +3,4 @@
 POLICIES = ("oz", "random", "coreset", "search")
 OBJECTIVES = ("size", "text", "instructions")
 ACCEPT = ("proved", "bounded", "tested", "unverified")  # the last judges nothing
+BASELINES = ("greedy", "ppo")  # beside random search

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import NoReturn
 
-from agent.names import ACCEPT, OBJECTIVES, POLICIES
+from agent.names import ACCEPT, BASELINES, OBJECTIVES, POLICIES
 
 _LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
 
@@ -168,3 +168,28 @@ def add_coreset(parser: ArgumentParser) -> None:
     add("--size", type=int, default=30, metavar="N", help="pipelines in the list")
     add("--seed", type=int, default=0, metavar="N", help="of the random choices")
     add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
+def add_baselines(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, help="the experiment's own; what was begun there goes on")
+    add("--train", type=Path, metavar="DIR", help="harvested bitcode (default: five examples)")
+    add("--held-out", type=Path, metavar="DIR", help="the same (default: three other examples)")
+    add("--functions", type=_count, default=50, metavar="N", help="to train on (default 50)")
+    add("--held-out-functions", type=_count, default=60, metavar="N", help="default 60")
+    add(
+        "--methods",
+        nargs="*",
+        default=BASELINES,
+        choices=BASELINES,
+        help="beside random search (default all; ppo needs ozone[rl])",
+    )
+    add(
+        "--objective",
+        default="text",
+        choices=[one for one in OBJECTIVES if one != "size"],
+        help="what is to be small (default text)",
+    )
+    add("--steps", type=_count, default=100_000, metavar="N", help="of training (default 100000)")
+    add("--episode", type=_count, default=10, metavar="N", help="steps of one (default 10)")
+    add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")

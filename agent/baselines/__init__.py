@@ -1,0 +1,1 @@
+"""Baselines of pass ordering that anyone can run: random search, greedy, MaskablePPO."""
