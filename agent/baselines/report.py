@@ -31,9 +31,11 @@ def markdown(rows: Iterable[Row], outcomes: Iterable[Outcome]) -> str:
         for row in rows
     )
     verdicts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    for one in dict.fromkeys(outcomes):  # some episodes found the same
-        if one.verdict:
-            verdicts[one.method][one.verdict] += 1
+    # Some episodes, and greedy with some budgets, found the same.
+    judged = [(one.method, one.function, one.passes, one.verdict) for one in outcomes]
+    for method, _, _, verdict in dict.fromkeys(judged):
+        if verdict:
+            verdicts[method][verdict] += 1
     said = (
         f"- {method}: " + ", ".join(f"{count} {kind}" for kind, count in found.most_common())
         for method, found in verdicts.items()
