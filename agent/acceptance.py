@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from agent import recipe
 from envs.evaluation import Job
 from envs.evaluator import Evaluator
 from envs.verification import verify
+from ir_tools import recipe
 from ir_tools.plan import Plan
 from ir_tools.verify.verdict import Accept, Effort, Kind, Side, Verdict
 

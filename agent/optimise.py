@@ -15,9 +15,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent import inlining, recipe
+from agent import inlining
 from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
+from ir_tools import recipe
 from ir_tools.errors import OzoneError
 from ir_tools.passes import Trust
 from ir_tools.plan import OZ, OZ_FUNCTION, Plan

@@ -71,3 +71,7 @@ class ActionError(MisuseError):
 
 class ObservationError(OzoneError):
     """LLVM cannot make the observation that was asked for of this state."""
+
+
+class StoreError(OzoneError):
+    """A corpus that is missing, damaged, in use by another writer, or cannot be written."""
