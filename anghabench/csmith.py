@@ -37,6 +37,12 @@ def _load(uri: str, path: str) -> Benchmark:
     )
 
 
+def csmith_version() -> str:
+    """What the installed csmith calls itself. Raises ToolError where there is none."""
+    result = run_tool([_csmith(), "--version"], timeout_s=_TIMEOUT_S).check()
+    return result.stdout.decode(errors="replace").splitlines()[0].strip()
+
+
 def _csmith() -> str:
     found = shutil.which("csmith")
     if found is None:

@@ -35,6 +35,13 @@ CFLAGS = "-Oz"
 _APT = Path("/etc/apt")
 _FETCH_TIMEOUT_S = 600.0
 _UNPACK_TIMEOUT_S = 120.0
+# Ends the whole group of processes with the signal for files that are too large.
+_WATCH = """\
+ulimit -c 0
+while sleep 1; do
+    test "$(du -sk . 2>/dev/null | cut -f1)" -le {kib} || kill -XFSZ 0
+done &
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +83,15 @@ def build(
     jobs: int = 1,
     env: Mapping[str, str] | None = None,
     timeout_s: float = 900.0,
+    disk_bytes: int | None = None,
 ) -> None:
-    """Configure and build in place; `env` adds to the environment. ToolError names the log."""
+    """Configure and build in place; `env` adds to the environment. ToolError names the log.
+
+    A tree that outgrows `disk_bytes` ends the build, within seconds.
+    """
     script = f"{recipe.configure}\n{recipe.build}"
+    if disk_bytes is not None:
+        script = _WATCH.format(kib=disk_bytes >> 10) + script
     _run_step("build", script, tree, _environment(cc, jobs, env), timeout_s)
 
 
@@ -95,6 +108,17 @@ def check(
     if not recipe.test:
         raise ToolError(f"the recipe of {recipe.name} has no test")
     _run_step("check", recipe.test, tree, _environment(cc, jobs, env), timeout_s)
+
+
+def version(directory: Path, name: str) -> str:
+    """The version of what was downloaded of a package; empty where nothing was."""
+    for description in (directory / "archives" / name).glob("*.dsc"):
+        found = re.search(
+            r"^Version: *(\S+)", description.read_text(errors="replace"), re.MULTILINE
+        )
+        if found:
+            return found[1]
+    return ""
 
 
 def clean(recipe: Recipe, directory: Path) -> None:
@@ -173,7 +197,9 @@ def _derived_sources(apt: Path) -> Iterator[tuple[str, str]]:
 
 
 def _unpack(archives: Path, tree: Path) -> None:
-    (description,) = archives.glob("*.dsc")
+    description = next(archives.glob("*.dsc"), None)
+    if description is None:
+        raise ToolError(f"no .dsc file in {archives}: remove the folder to download it again")
     partial = tree.with_name(tree.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     command = ["dpkg-source", "--no-copy", "-x", str(description), str(partial)]
@@ -193,7 +219,8 @@ def _run_step(step: str, script: str, tree: Path, env: Mapping[str, str], timeou
     argv = ["sh", "-ec", f"exec >{shlex.quote(str(log))} 2>&1\n{script}"]
     result = run_tool(argv, timeout_s=timeout_s, cwd=tree, env=env)
     if result.returncode != 0:
-        raise ToolError(f"{tree.name}: {step} failed ({result.ending}): see {log}")
+        ending = "outgrew its disk limit" if result.signal_name == "SIGXFSZ" else result.ending
+        raise ToolError(f"{tree.name}: {step} failed ({ending}): see {log}")
 
 
 def _log(tree: Path, step: str) -> Path:

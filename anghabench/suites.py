@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -83,7 +83,7 @@ def _anghabench_root() -> Path:
 def _anghabench_paths() -> Iterator[str]:
     place = _anghabench_root()
     if place.is_file():
-        return iter(_archived(place, place.stat().st_mtime_ns))
+        return iter(archived(place))
     return (str(file.relative_to(place).with_suffix("")) for file in files(place))
 
 
@@ -93,13 +93,21 @@ def _anghabench(uri: str, path: str) -> Benchmark | None:
     if place.is_dir():
         source = inside(place, path + _SUFFIX)
         return Benchmark(uri, compiled(source), None) if source else None
-    member = _archived(place, place.stat().st_mtime_ns).get(path)
+    member = archived(place).get(path)
     return Benchmark(uri, _unpacked(place, member), None) if member else None
+
+
+def archived(archive: Path) -> Mapping[str, str]:
+    """The paths of the C files in an archive, without `.c`, and what it calls them.
+
+    Raises BenchmarkError where it is no archive.
+    """
+    return _archived(archive, archive.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
 def _archived(archive: Path, _changed: int) -> dict[str, str]:
-    """The paths in an archive, and what it calls them. Read from end to end, once."""
+    """The archive is read from end to end, once."""
     try:
         with tarfile.open(archive) as tar:
             names = [member.name for member in tar if member.isfile()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,7 @@ def for_each(
     cache: Path | None,
     jobs: int | None = None,
     limits: Limits = Limits(),
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """(index, result) of `work` on every item, as they end; `jobs` of them at a time.
 
     Each thread has an evaluator with one worker, and a connection to the cache. The first exception

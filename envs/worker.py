@@ -24,10 +24,11 @@ from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library, preserve_use_lists
 from ir_tools.llvm import Context, Module
 from ir_tools.measure import give_own_sections, object_sizes, table_sizes
-from ir_tools.plan import Change, Plan
+from ir_tools.plan import OZ, Change, Plan
 from ir_tools.target import Target, TargetOptions
 
 if TYPE_CHECKING:
+    from anghabench.functions import Parts
     from envs.session import Sessions
     from envs.significance import Timing
     from ir_tools.verify.verdict import Effort, Side
@@ -248,6 +249,17 @@ class Worker:
         prepared = prepare(original, plan.inline, plan.before, target)
         with prepared:
             return changes(prepared, plan, target, names, self._progress)
+
+    def parts(self, digest: str, options: TargetOptions) -> Parts:
+        """The source's functions as a corpus has them. Raises OzoneError."""
+        from anghabench.functions import parts
+
+        loaded = self._sources[digest]
+        loaded.use()
+        target = self._target(loaded.module, options)
+        with self._compiled(loaded, Plan(before=OZ), options, target) as module:
+            surviving = {function.name for function in module.defined_functions()}
+        return parts(loaded.module, surviving, target)
 
     def judge(self, digest: str, rung: str, function: str, target: Side, effort: Effort) -> Any:
         """One rung of the ladder, for a function of the source and its target."""
