@@ -57,20 +57,31 @@ def opt_main() -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser("ozone", description="Smaller programs than clang -Oz's, never worse.")
+    _add_commands(parser, _COMMANDS)
+    return parser
+
+
+def _add_commands(parser: ArgumentParser, rows: _Rows) -> None:
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, add, run in _COMMANDS:
+    for name, add, run in rows:
         lines = (run.__doc__ or "").splitlines()
         command = subparsers.add_parser(
             name, help=lines[0], description=lines[0], allow_abbrev=False
         )
         command.set_defaults(run=run)
         add(command)
-    return parser
 
 
-_COMMANDS: tuple[
-    tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int | None]], ...
-] = (
+_Rows = tuple[tuple[str, Callable[[ArgumentParser], None], Callable[[Namespace], int | None]], ...]
+
+_DATA: _Rows = (
+    ("harvest", options.add_harvest, commands.harvest),
+    ("build", options.add_build, commands.build),
+    ("stats", options.add_stats, commands.stats),
+    ("show", options.add_show, commands.show),
+)
+
+_COMMANDS: _Rows = (
     ("opt", options.add_opt, commands.opt),
     ("cc", lambda parser: None, commands.cc),
     ("tune", options.add_tune, commands.tune),
@@ -78,9 +89,9 @@ _COMMANDS: tuple[
     ("report", options.add_report, commands.report),
     ("verify", options.add_verify, commands.verify),
     ("fuzz", options.add_fuzz, commands.fuzz),
-    ("harvest", options.add_harvest, commands.harvest),
     ("coreset", options.add_coreset, commands.coreset),
     ("baselines", options.add_baselines, commands.baselines),
+    ("data", lambda parser: _add_commands(parser, _DATA), commands.data),
 )
 
 

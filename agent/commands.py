@@ -194,14 +194,6 @@ def fuzz(options: Namespace) -> int:
     return 1 if run.found else BAD_INPUT if run.unreadable else 0
 
 
-def harvest(options: Namespace) -> None:
-    """download and build the Debian programs; keep the unoptimised bitcode of every object"""
-    from agent.coreset import harvest_programs
-
-    for name, count in harvest_programs(options.folder, options.role, options.jobs):
-        print(f"{name}: {count} modules", flush=True)
-
-
 def coreset(options: Namespace) -> None:
     """rebuild the coreset from harvested training programs (half an hour on two cores)"""
     from rich.console import Console
@@ -239,3 +231,63 @@ def baselines(options: Namespace) -> None:
 def cc(options: Namespace) -> None:
     """clang, with smaller objects: the arguments are clang's (the same as ozone-cc)"""
     raise AssertionError("`main` hands cc its arguments before they are parsed")
+
+
+def data(options: Namespace) -> None:
+    """the corpus that learning needs: functions, and the best pipelines known for them"""
+
+
+def harvest(options: Namespace) -> int:
+    """download and build Debian programs; keep the unoptimised bitcode of every object"""
+    from agent.corpus import compiler
+    from anghabench.harvest import SMOKE, Limits, chosen, harvest
+
+    names = options.recipes or (SMOKE if options.set else ())
+    limits = Limits(timeout_s=options.timeout, disk_bytes=options.disk * _MIB)
+    jobs = options.jobs or os.cpu_count() or 1
+    failed = False
+    recipes = chosen(names, options.role)
+    for result in harvest(recipes, options.folder, compiler(), jobs, limits):
+        failed |= bool(result.failure)
+        print(f"{result.name}: {result.failure or f'{result.modules} modules'}", flush=True)
+    return 1 if failed else 0
+
+
+def build(options: Namespace) -> None:
+    """make a corpus: functions, each once; interrupted, it goes on where it was"""
+    from rich.console import Console
+
+    from agent.corpus import build
+    from anghabench import sources
+
+    found = sources.chosen(
+        options.folders,
+        anghabench=options.anghabench,
+        tsvc=options.tsvc,
+        polybench=options.polybench,
+        cbench=options.cbench,
+        seeds=options.csmith,
+        examples=options.examples,
+    )
+    if not found:
+        raise OzoneError("nothing to build a corpus from: name a folder, or see --help")
+    build(found, options.store, options.jobs, Console(stderr=True))
+
+
+def stats(options: Namespace) -> None:
+    """the data card of a corpus: how much of what, and what was left out"""
+    import json
+
+    from agent.output import write_file
+    from anghabench.card import data_card, statistics
+
+    print(data_card(options.store))
+    if options.json is not None:
+        write_file(options.json, json.dumps(statistics(options.store), indent=1).encode())
+
+
+def show(options: Namespace) -> None:
+    """one function of a corpus: where it is from, what it measures, its IR"""
+    from agent.corpus import described
+
+    print(described(options.store, options.id))

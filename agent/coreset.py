@@ -9,11 +9,9 @@ are dropped from what was chosen: they cost every later compilation time.
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +22,6 @@ from agent.optimise import Objective, Search, Settings, inlined_by
 from agent.output import write_file
 from agent.policy import CoresetPolicy, Policy, atoms, random_pipeline
 from agent.search import SearchPolicy
-from anghabench import debian
 from envs.cache import Cache, default_path
 from envs.evaluation import Job, Source
 from envs.evaluator import Evaluator
@@ -45,26 +42,6 @@ Table = dict[tuple[str, str], dict[str, float]]
 Progress = Callable[[int], None]  # told how many modules a step has done
 
 _LEAST_BITCODE, _MOST_BITCODE = 3_000, 90_000  # bytes of a module that takes part
-
-
-def harvest_programs(folder: Path, role: str, jobs: int | None) -> Iterator[tuple[str, int]]:
-    """(program, modules) for each Debian program of that role, built with `ozone-cc` as a sieve.
-
-    The unoptimised bitcode of every object is kept in `folder/bitcode/PROGRAM`. A program that was
-    harvested is not built again. Raises ToolError.
-    """
-    compiler = f"{sys.executable} -P -m agent.cc"
-    for recipe in debian.recipes().values():
-        if recipe.role != role:
-            continue
-        kept = folder / "bitcode" / recipe.name
-        if not kept.exists():
-            tree = debian.fetch(recipe, folder)
-            partial = kept.with_suffix(".partial")
-            env = os.environ | {"OZONE_HARVEST": str(partial.resolve()), "OZONE_BUDGET": "0"}
-            debian.build(recipe, tree, cc=compiler, jobs=jobs or os.cpu_count() or 1, env=env)
-            partial.rename(kept)
-        yield recipe.name, sum(1 for _ in kept.glob("*.bc"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +65,7 @@ def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> Non
     """Choose a coreset from harvested bitcode and write it. Raises OzoneError."""
     sources = _sample(folder, wishes.modules, wishes.seed)
     if not sources:
-        raise OzoneError(f"no bitcode in {folder}: run 'ozone harvest {folder}' first")
+        raise OzoneError(f"no bitcode in {folder}: run 'ozone data harvest {folder}' first")
     steps = 2 * wishes.rounds + 1
     with ProgressBar(console=console) as bar:
         task = bar.add_task("choosing", total=steps * len(sources))

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from anghabench import duplicates, functions, store
 from anghabench.card import data_card
 from anghabench.duplicates import Candidate
 from anghabench.functions import Parts
+from anghabench.harvest import Compiler
 from anghabench.sources import Module, Source, reason
 from anghabench.store import CorpusFunction, Measured
 from anghabench.work import Work
@@ -37,8 +39,10 @@ from envs.evaluator import Evaluator
 from envs.parallel import for_each
 from envs.pool import Death, Limits, Reply, Request
 from ir_tools import clang, libllvm
-from ir_tools.errors import OzoneError, WorkerError
+from ir_tools.errors import OzoneError, StoreError, WorkerError
+from ir_tools.llvm import Context
 from ir_tools.plan import OZ, Plan
+from ir_tools.process import own_module
 from ir_tools.target import TargetOptions
 
 TARGET = TargetOptions(relocation_model="module")
@@ -101,6 +105,30 @@ def build(sources: Sequence[Source], folder: Path, jobs: int | None, console: Co
         store.write(folder, build.written(kept, measured), about)
     with contextlib.suppress(OSError):
         (folder / "DATA_CARD.md").write_text(data_card(folder))
+
+
+def compiler() -> Compiler:
+    """ozone-cc as a sieve: it keeps bitcode, and compiles as plain clang does."""
+    argv, environment = own_module("agent.cc")
+    return Compiler(
+        command=shlex.join(argv),
+        folder_variable="OZONE_HARVEST",
+        environment=environment | {"OZONE_BUDGET": "0"},
+    )
+
+
+def described(folder: Path, beginning: str) -> str:
+    """A function of the store as text. Raises StoreError where there is none, or several."""
+    found = [one for one in store.read(folder) if one.id.startswith(beginning)]
+    if len(found) != 1:
+        few = "".join(f" {one.id}" for one in found[:3])
+        raise StoreError(f"{len(found)} functions have an id that begins with {beginning}:{few}")
+    (one,) = found
+    with Context() as context, context.parse(one.bitcode, one.id) as module:
+        text = str(module)
+    values = dataclasses.asdict(one) | {"bitcode": f"{len(one.bitcode)} bytes"}
+    values["autophase"] = " ".join(map(str, one.autophase))
+    return "".join(f"; {name}: {value}\n" for name, value in values.items()) + text
 
 
 def _about(counts: Counts, versions: Mapping[str, str]) -> dict[str, Any]:

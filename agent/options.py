@@ -152,14 +152,42 @@ def _bad_usage(parser: ArgumentParser, message: str) -> NoReturn:
 
 def add_harvest(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", type=Path, help="sources, builds and bitcode go here")
-    add("--role", default="train", choices=("train", "held-out"), help="which programs")
+    add("folder", type=Path, help="archives, builds and bitcode go here")
+    add("recipes", nargs="*", metavar="RECIPE", help="which programs (default: all)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--role", choices=("train", "held-out"), help="only programs of this role")
+    which.add_argument("--set", choices=("smoke",), help="three programs that take minutes")
+    add("--timeout", type=float, default=1800.0, metavar="S", help="for each build (default 1800)")
+    add("--disk", type=_count, default=4096, metavar="MIB", help="for each build (default 4096)")
     add("-j", "--jobs", type=_count, metavar="N", help="of make (default: all cores)")
+
+
+def add_build(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folders", nargs="*", type=Path, metavar="FOLDER", help="what `ozone data harvest` filled")
+    add("-o", dest="store", type=Path, required=True, metavar="STORE", help="the corpus")
+    add("--anghabench", type=Path, metavar="PATH", help="a checkout, or a tar archive of one")
+    add("--tsvc", type=Path, metavar="PATH", help="a checkout, or a tar archive of one")
+    add("--polybench", type=Path, metavar="PATH", help="a checkout of PolyBench/C")
+    add("--cbench", type=Path, metavar="PATH", help="a checkout of cBench")
+    add("--csmith", type=_count, metavar="N", help="the programs of so many seeds")
+    add("--examples", action="store_true", help="the programs that come with Ozone")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
+def add_stats(parser: ArgumentParser) -> None:
+    parser.add_argument("store", type=Path, metavar="STORE", help="the corpus")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file")
+
+
+def add_show(parser: ArgumentParser) -> None:
+    parser.add_argument("store", type=Path, metavar="STORE", help="the corpus")
+    parser.add_argument("id", metavar="ID", help="of the function, or the beginning of it")
 
 
 def add_coreset(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", type=Path, help="where `ozone harvest` put the bitcode")
+    add("folder", type=Path, help="where `ozone data harvest` put the bitcode")
     add("-o", dest="output", type=Path, required=True, metavar="FILE", help="the list to write")
     add("--modules", type=int, default=18, metavar="N", help="of each program, at most")
     add("--rounds", type=int, default=1, metavar="N", help="each from the last one's coreset")

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from anghabench import debian, suites
+from anghabench.cbench import CBENCH
 from anghabench.csmith import CSMITH, csmith_version
 from anghabench.program import Dataset, compiled
 from anghabench.store import Split
+from anghabench.suites import EXAMPLES, POLYBENCH
 from ir_tools.errors import BenchmarkError, OzoneError, one_line
 
 # What configure scripts and build systems compile to see whether it compiles: no part of a program.
@@ -208,3 +211,36 @@ def suite(name: str, dataset: Dataset, folder: Path) -> Programs:
         contents.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode())
         contents.update(file.read_bytes())
     return Programs(name, dataset, contents.hexdigest()[:16])
+
+
+def chosen(
+    harvests: Iterable[Path] = (),
+    *,
+    anghabench: Path | None = None,
+    tsvc: Path | None = None,
+    polybench: Path | None = None,
+    cbench: Path | None = None,
+    seeds: int | None = None,
+    examples: bool = False,
+) -> list[Source]:
+    """The sources that somebody asks for. Raises OzoneError for what is not there.
+
+    Datasets look for their folder in the environment, which is set for that.
+    """
+    found: list[Source] = [Harvest(folder) for folder in harvests]
+    if anghabench is not None:
+        found.append(CFiles("anghabench", anghabench))
+    if tsvc is not None:
+        found.append(CFiles("tsvc", tsvc, "tsvc"))
+    for variable, name, dataset, folder in (
+        ("OZONE_POLYBENCH", "polybench", POLYBENCH, polybench),
+        ("OZONE_CBENCH", "cbench", CBENCH, cbench),
+    ):
+        if folder is not None:
+            os.environ[variable] = str(folder)
+            found.append(suite(name, dataset, suites.checkout(variable, f"a checkout of {name}")))
+    if seeds is not None:
+        found.append(csmith(seeds))
+    if examples:
+        found.append(suite("examples", EXAMPLES, suites.examples()))
+    return found

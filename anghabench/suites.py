@@ -52,16 +52,17 @@ def files(folder: Path) -> Iterator[Path]:
 # --- the examples ------------------------------------------------------------------------------
 
 
-def _examples() -> Path:
+def examples() -> Path:
+    """The folder of the programs that come with Ozone."""
     return Path(str(resources.files("anghabench").joinpath("examples")))
 
 
 def _example_paths() -> Iterator[str]:
-    return (file.stem for file in files(_examples()))
+    return (file.stem for file in files(examples()))
 
 
 def _example(uri: str, path: str) -> Benchmark | None:
-    source = inside(_examples(), path + _SUFFIX)
+    source = inside(examples(), path + _SUFFIX)
     return Benchmark(uri, compiled(source), Command()) if source else None
 
 
