@@ -66,7 +66,7 @@ def reason(error: OzoneError) -> str:
     """What an error shares with others of its kind: a message without names, places and numbers."""
     first = str(error).splitlines()[0]
     message = first.rpartition("error: ")[2] if "error: " in first else first.partition(": ")[2]
-    return one_line(re.sub(r"'[^']*'", "'…'", re.sub(r"\d+", "…", message)) or first)
+    return one_line(re.sub(r"'[^']*'", "'…'", re.sub(r"\b\d+\b", "…", message)) or first)
 
 
 def split_of(project: str) -> Split:
