@@ -69,6 +69,7 @@ class Found:
 
     module: Module  # without its content
     key: str
+    digest: str  # of the module's parts: of files that have one name, one comes first
     position: int
     candidate: Candidate
 
@@ -78,7 +79,7 @@ class Found:
         module = self.module
         return (
             module.split != "held-out", module.source != "debian",
-            module.source, module.project, module.file, self.position,
+            module.source, module.project, module.file, self.digest, self.position,
         )  # fmt: skip
 
 
@@ -96,7 +97,8 @@ class Counts:
 
 def build(sources: Sequence[Source], folder: Path, jobs: int | None, console: Console) -> None:
     """Build the store in a folder. Raises OzoneError; then as when interrupted, work is kept."""
-    with store.locked(folder / "work"), Progress(console=console) as bar:
+    bar = Progress(console=console, disable=not console.is_terminal)
+    with store.locked(folder / "work"), bar:
         build = _Build(folder, jobs, bar)
         kept = build.kept(build.found(sources))
         measured = build.measured(kept)
@@ -105,6 +107,8 @@ def build(sources: Sequence[Source], folder: Path, jobs: int | None, console: Co
         store.write(folder, build.written(kept, measured), about)
     with contextlib.suppress(OSError):
         (folder / "DATA_CARD.md").write_text(data_card(folder))
+    count = len(measured)
+    console.print(f"{count} functions of {build.counts.modules} modules: see 'ozone data stats'")
 
 
 def compiler() -> Compiler:
@@ -171,6 +175,7 @@ class _Build:
             for module, key, parts in self._taken_apart(batch):
                 found += self._counted(module, key, parts)
                 self._bar.advance(task)
+        self._bar.console.log(f"{len(found)} functions of {self.counts.modules} modules")
         return sorted(found, key=lambda one: one.order)
 
     def _taken_apart(
@@ -203,8 +208,10 @@ class _Build:
         counts.functions += len(parts.parts) + sum(parts.left_out.values())
         counts.left_out.update(parts.left_out)
         light = dataclasses.replace(module, content=b"")
+        digest = hashlib.sha256(b"".join(part.bitcode for part in parts.parts)).hexdigest()
         for position, part in enumerate(parts.parts):
-            yield Found(light, key, position, Candidate(part.id, module.split, part.shingles))
+            candidate = Candidate(part.id, module.split, part.shingles)
+            yield Found(light, key, digest, position, candidate)
 
     # --- which to keep ------------------------------------------------------------------------
 
@@ -219,6 +226,7 @@ class _Build:
             else:
                 self.counts.removed[removal] += 1
             self._bar.advance(task)
+        self._bar.console.log(f"{len(kept)} of them once")
         return kept
 
     # --- what they measure --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 from anghabench import store
 
+_COLUMNS = ("instructions", "text", "size")
 # Instructions of a part, before any pipeline: the histogram's upper bounds.
 _BOUNDS = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
@@ -43,7 +44,7 @@ def statistics(folder: Path) -> dict[str, Any]:
         "licences": dict(licences.most_common()),
         "instructions": {name: sizes[name] for name in map(_bin, _BOUNDS)},
         "marks": dict(marks),
-        "totals": {name: dict(total) for name, total in totals.items()},
+        "totals": {name: {c: total[c] for c in _COLUMNS} for name, total in totals.items()},
         "removed_share": _removed_share(about.get("counts", {}), splits.total()),
         **about,
     }
@@ -117,5 +118,4 @@ def _projects(projects: Mapping[str, Mapping[str, Any]], versions: Mapping[str, 
 
 
 def _measured(totals: Mapping[str, Mapping[str, int]]) -> list[Row]:
-    columns = ("instructions", "text", "size")
-    return [("", *columns), *((name, *(t[c] for c in columns)) for name, t in totals.items())]
+    return [("", *_COLUMNS), *((name, *(t[c] for c in _COLUMNS)) for name, t in totals.items())]

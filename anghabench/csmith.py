@@ -39,7 +39,8 @@ def _load(uri: str, path: str) -> Benchmark:
 
 def csmith_version() -> str:
     """What the installed csmith calls itself. Raises ToolError where there is none."""
-    result = run_tool([_csmith(), "--version"], timeout_s=_TIMEOUT_S).check()
+    with tempfile.TemporaryDirectory() as folder:  # for the file that it leaves
+        result = run_tool([_csmith(), "--version"], timeout_s=_TIMEOUT_S, cwd=folder).check()
     return result.stdout.decode(errors="replace").splitlines()[0].strip()
 
 

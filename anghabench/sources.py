@@ -30,6 +30,8 @@ from ir_tools.errors import BenchmarkError, OzoneError, one_line
 
 # What configure scripts and build systems compile to see whether it compiles: no part of a program.
 _PROBE = re.compile(r"conftest-|CMakeC|Check(Symbol|Function|Include)|testCCompiler|sanitycheckc-")
+_MAGIC = b"BC\xc0\xde"
+_HASH = re.compile(r"(-[0-9a-f]{8})?\.bc$")  # in the names that ozone-cc gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ def split_of(project: str) -> Split:
 class Harvest:
     """The bitcode that `ozone data harvest` keeps, or any build with `OZONE_HARVEST`.
 
-    It lies in `folder/bitcode/PROJECT/*.bc`; of Debian's programs, their `.dsc` files beside it.
+    It lies in `folder/bitcode/PROJECT/*.bc`; of Debian's programs, their `.dsc` files beside it. A
+    file's name has lost its folder there, and several may have one name.
     """
 
     folder: Path
@@ -91,7 +94,7 @@ class Harvest:
                     yield Module(
                         source="debian" if recipe else "harvest",
                         project=project.name,
-                        file=path.name,
+                        file=_HASH.sub("", path.name),
                         licence=recipe.licence if recipe else "unknown",
                         split=split_of(project.name),
                         content=path.read_bytes(),
@@ -107,6 +110,8 @@ class Harvest:
         return [path for path in found if path.suffix != ".partial"]
 
     def bitcode(self, module: Module) -> bytes:
+        if not module.content.startswith(_MAGIC):  # LLVM would take it for text
+            raise BenchmarkError("no bitcode")
         return module.content
 
     def versions(self) -> Mapping[str, str]:

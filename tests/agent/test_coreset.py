@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent import policy
-from agent.coreset import Table, Wishes, choose_coreset, measure, minimise
+from agent.coreset import Table, Wishes, _sample, choose_coreset, measure, minimise
 from agent.policy import CoresetPolicy, coreset
 from envs.evaluation import Source
 from ir_tools.pipeline import Pipeline
@@ -61,3 +61,11 @@ def test_the_shipped_coreset_says_how_it_was_made_and_is_made_of_function_pipeli
     assert text.startswith("# made by `ozone coreset`")
     assert len(coreset()) >= 20
     assert all(isinstance(p, Pipeline) and p.function_text for p in coreset())
+
+
+def test_no_held_out_program_takes_part(tmp_path: Path) -> None:
+    for number, program in enumerate(("zlib", "mawk", "mine")):
+        (tmp_path / "bitcode" / program).mkdir(parents=True)
+        (tmp_path / "bitcode" / program / "a.bc").write_bytes(bytes([number]) * 5000)
+    sampled = _sample(tmp_path, 3, 0)
+    assert [source.name for source in sampled] == ["mawk/a.bc", "mine/a.bc"]

@@ -42,6 +42,7 @@ def test_nothing_is_left_in_the_callers_folder(
     monkeypatch.chdir(tmp_path)
     csmith._bitcode.cache_clear()
     resolve("generator://csmith-v0/5")
+    assert csmith.csmith_version().startswith("csmith ")
     assert list(tmp_path.iterdir()) == []
 
 
