@@ -57,7 +57,8 @@ class CorpusFunction:
     project, file, function, licence: provenance; the name is that before it was taken out
     symbol     its name in the part
     bitcode    the part: this function defined, everything else declared
-    o0, oz, o3 what the part measures unoptimised, after -Oz and after -O3
+    o0, oz, o3 what the part measures unoptimised, after -Oz and after -O3 (of the same IR, whose
+               functions still have the attributes that ask for size)
     autophase  the part's features, see `ir_tools.features`
     marks      what else is known of it, see `anghabench.functions`
     """

@@ -225,11 +225,27 @@ def _done(folder: Path) -> int:
         return 0
 
 
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Thirty modules of a function each, no two alike."""
+    folder = tmp_path / "many" / "bitcode" / "mine"
+    folder.mkdir(parents=True)
+    with Context() as context:
+        for number in range(30):
+            lines = (f"%v{n} = mul i32 %v{n - 1}, {number * 20 + n}" for n in range(1, 20))
+            text = "\n".join(
+                ("define i32 @f(i32 %v0) minsize optsize {", *lines, "ret i32 %v19\n}")
+            )
+            with context.parse(text) as module:
+                (folder / f"{number:02}.bc").write_bytes(module.bitcode())
+    return tmp_path / "many"
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_an_interrupted_build_goes_on_where_it_was(
-    number: int, code: int, tmp_path: Path, marked: Any
+    number: int, code: int, many: Path, tmp_path: Path, marked: Any
 ) -> None:
-    argv = [sys.executable, "-m", "agent.cli", "data", "build", "--examples", "-j1", "-o", "store"]
+    argv = [sys.executable, "-m", "agent.cli", "data", "build", "many", "-j1", "-o", "store"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     results: list[ToolResult] = []
 
@@ -239,18 +255,17 @@ def test_an_interrupted_build_goes_on_where_it_was(
     thread = threading.Thread(target=run)
     thread.start()
     while _done(tmp_path / "store") < 3:
-        time.sleep(0.02)
+        time.sleep(0.01)
     os.kill(min(marked.pids("agent.cli data build")), number)  # others are about to be workers
     thread.join()
     assert results[0].returncode == code
     assert b"Traceback" not in results[0].stderr
     marked.wait_until_gone()
-    done = _done(tmp_path / "store")
-    assert 3 <= done < 8
+    assert 3 <= _done(tmp_path / "store") < 30
     run()
     assert results[1].returncode == 0, results[1].stderr
-    assert _done(tmp_path / "store") == 8
-    corpus.build(sources.chosen(examples=True), tmp_path / "whole", 2, QUIET)
+    assert b"30 functions of 30 modules" in results[1].stderr
+    corpus.build(sources.chosen([many]), tmp_path / "whole", 1, QUIET)
     contents = {store.manifest(tmp_path / name)["content"] for name in ("store", "whole")}
     assert len(contents) == 1
 

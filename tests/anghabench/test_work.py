@@ -62,3 +62,27 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="remove it to start afresh") as caught:
         Work(tmp_path / "w.sqlite")
     assert len(str(caught.value).splitlines()) == 1
+
+
+_FULL = """
+import os, resource, sys
+from pathlib import Path
+from anghabench.work import Work
+from ir_tools.errors import StoreError
+work = Work(Path(sys.argv[1]))
+work.put("small", 1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    work.put("large", os.urandom(1_000_000))
+except StoreError as error:
+    print(error, work.get("small"))
+"""
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _FULL, str(tmp_path / "w.sqlite")]
+    printed = run_tool(command, timeout_s=60, cwd=ROOT).check().stdout.decode()
+    assert "free some space" in printed
+    assert printed.endswith(" 1\n")
+    assert len(printed.splitlines()) == 1
+    assert Work(tmp_path / "w.sqlite").get("small") == 1
