@@ -175,7 +175,7 @@ class _Build:
             for module, key, parts in self._taken_apart(batch):
                 found += self._counted(module, key, parts)
                 self._bar.advance(task)
-        self._bar.console.log(f"{len(found)} functions of {self.counts.modules} modules")
+        self._bar.console.print(f"{len(found)} functions of {self.counts.modules} modules")
         return sorted(found, key=lambda one: one.order)
 
     def _taken_apart(
@@ -226,7 +226,7 @@ class _Build:
             else:
                 self.counts.removed[removal] += 1
             self._bar.advance(task)
-        self._bar.console.log(f"{len(kept)} of them once")
+        self._bar.console.print(f"{len(kept)} of them once")
         return kept
 
     # --- what they measure --------------------------------------------------------------------

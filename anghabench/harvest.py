@@ -13,9 +13,10 @@ Paths of the folder and the time of the build do not get into the code, as far a
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anghabench import debian
@@ -84,12 +85,14 @@ def _harvest(recipe: Recipe, folder: Path, compiler: Compiler, jobs: int, limits
         tree = debian.fetch(recipe, folder)
         environment = {
             **compiler.environment,
-            compiler.folder_variable: str(partial),
             "CFLAGS": f"{debian.CFLAGS} -ffile-prefix-map={tree}=.",
             "SOURCE_DATE_EPOCH": "0",
         }
+        # What is compiled to find out about the machine is no part of the program.
+        keep = f"export {compiler.folder_variable}={shlex.quote(str(partial))}"
+        keeping = replace(recipe, build=f"{keep}\n{recipe.build}")
         debian.build(
-            recipe, tree, cc=compiler.command, jobs=jobs, env=environment,
+            keeping, tree, cc=compiler.command, jobs=jobs, env=environment,
             timeout_s=limits.timeout_s, disk_bytes=limits.disk_bytes,
         )  # fmt: skip
         if not partial.exists():

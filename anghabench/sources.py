@@ -29,7 +29,9 @@ from anghabench.suites import EXAMPLES, POLYBENCH
 from ir_tools.errors import BenchmarkError, OzoneError, one_line
 
 # What configure scripts and build systems compile to see whether it compiles: no part of a program.
-_PROBE = re.compile(r"conftest-|CMakeC|Check(Symbol|Function|Include)|testCCompiler|sanitycheckc-")
+_PROBE = re.compile(
+    r"conftest-|ztest\d|tmp\.\w{10}-|CMakeC|Check(Symbol|Function|Include)|testCCompiler|sanitycheckc-"
+)
 _MAGIC = b"BC\xc0\xde"
 _HASH = re.compile(r"(-[0-9a-f]{8})?\.bc$")  # in the names that ozone-cc gives
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,14 @@ def test_bitcode_of_every_object_is_kept_and_the_tree_is_not(folder: Path) -> No
     assert path.read_bytes().startswith(b"BC")
     assert not (folder / "first").exists()
     assert Harvest(folder).versions() == {"first": "1.2-3"}
+
+
+def test_what_configure_compiles_is_not_kept(folder: Path) -> None:
+    script = "echo 'int probe;' >p.c; $CC $CFLAGS -c p.c"
+    program = dataclasses.replace(recipe("first"), configure=f"{script}; known=yes")
+    program = dataclasses.replace(program, build=f'test "$known" = yes; {COMPILE}')
+    assert list(run(folder, program)) == [Harvested("first", 1)]
+    assert [module.file for module in Harvest(folder).modules()] == ["a"]
 
 
 def test_what_fails_is_reported_and_the_rest_is_done(folder: Path) -> None:

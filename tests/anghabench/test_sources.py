@@ -101,7 +101,7 @@ def harvested(tmp_path: Path, compile_c: Any, monkeypatch: pytest.MonkeyPatch) -
     for project in ("zlib", "mawk", "mine", "half.partial"):
         folder = tmp_path / "bitcode" / project
         folder.mkdir(parents=True)
-        for name in ("a-12345678.bc", "conftest-12345678.bc"):
+        for name in ("a-12345678.bc", "conftest-12345678.bc", "ztest4497-12345678.bc"):
             (folder / name).write_bytes(compile_c("int f(int a) { return a + 1; }", "a.c").data)
     archives = tmp_path / "archives" / "zlib"
     archives.mkdir(parents=True)
