@@ -153,12 +153,30 @@ def _download(package: str, archives: Path, apt_state: Path) -> None:
         _apt_get(apt_state, "update").check()
         lists_fetched.touch()
     partial = archives.with_name(archives.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    result = _apt_get(apt_state, "source", "--only-source", "--download-only", package, cwd=partial)
-    if result.returncode != 0:
-        lists_fetched.unlink()  # they may be what is at fault: fetch them again next time
-    result.check()
+    result = _apt_get_source(apt_state, package, partial)
+    for version in [] if result.returncode == 0 else _versions(apt_state, package):
+        # A mirror may list a security update that it does not carry: an older one will do.
+        if _apt_get_source(apt_state, f"{package}={version}", partial).returncode == 0:
+            break
+    else:
+        if result.returncode != 0:
+            lists_fetched.unlink()  # they may be what is at fault: fetch them again next time
+        result.check()
     partial.rename(archives)
+
+
+def _apt_get_source(state: Path, package: str, folder: Path) -> ToolResult:
+    """Download into a folder of its own: what another version left there must not be unpacked."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return _apt_get(state, "source", "--only-source", "--download-only", package, cwd=folder)
+
+
+def _versions(state: Path, package: str) -> list[str]:
+    """All versions that the lists name, in their order; none where the package is unknown."""
+    argv = ["apt-cache", "-q", "-c", str(state / "apt.conf"), "showsrc", "--only-source", package]
+    text = run_tool(argv, timeout_s=_FETCH_TIMEOUT_S).stdout.decode(errors="replace")
+    return re.findall(r"^Version: (\S+)$", text, flags=re.MULTILINE)
 
 
 def _apt_get(state: Path, *arguments: str, cwd: Path | None = None) -> ToolResult:
