@@ -33,6 +33,9 @@ CFLAGS = "-Oz"
 """What every recipe compiles with: the baseline that Ozone is measured against."""
 
 _APT = Path("/etc/apt")
+# Debian's patches make the inputs of these newer than their outputs, which are good as they are:
+# what configure scripts find in the environment is what make calls.
+_MAINTAINERS = ("ACLOCAL", "AUTOCONF", "AUTOHEADER", "AUTOMAKE", "MAKEINFO")
 _FETCH_TIMEOUT_S = 600.0
 _UNPACK_TIMEOUT_S = 120.0
 # Ends the whole group of processes with the signal for files that are too large.
@@ -154,15 +157,18 @@ def _download(package: str, archives: Path, apt_state: Path) -> None:
         lists_fetched.touch()
     partial = archives.with_name(archives.name + ".partial")
     result = _apt_get_source(apt_state, package, partial)
-    for version in [] if result.returncode == 0 else _versions(apt_state, package):
-        # A mirror may list a security update that it does not carry: an older one will do.
-        if _apt_get_source(apt_state, f"{package}={version}", partial).returncode == 0:
-            break
-    else:
-        if result.returncode != 0:
-            lists_fetched.unlink()  # they may be what is at fault: fetch them again next time
+    if result.returncode != 0 and not _download_another(apt_state, package, partial):
+        lists_fetched.unlink()  # they may be what is at fault: fetch them again next time
         result.check()
     partial.rename(archives)
+
+
+def _download_another(state: Path, package: str, folder: Path) -> bool:
+    """Whether any version will do: a mirror may list a security update that it does not carry."""
+    return any(
+        _apt_get_source(state, f"{package}={version}", folder).returncode == 0
+        for version in _versions(state, package)
+    )
 
 
 def _apt_get_source(state: Path, package: str, folder: Path) -> ToolResult:
@@ -228,6 +234,7 @@ def _unpack(archives: Path, tree: Path) -> None:
 def _environment(cc: str, jobs: int, extra: Mapping[str, str] | None) -> dict[str, str]:
     # We may run under a make of our own, whose flags and job server are not for this one.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    ours |= dict.fromkeys(_MAINTAINERS, "true")
     return ours | {"CC": cc, "CFLAGS": CFLAGS, "JOBS": str(jobs)} | dict(extra or {})
 
 

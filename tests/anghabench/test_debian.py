@@ -12,7 +12,11 @@ from anghabench import debian
 from anghabench.debian import Recipe, recipes
 from ir_tools.errors import ToolError
 
-HELD_OUT = {"zlib", "lua5.4", "bzip2", "lz4"}
+STUDIED = {"zlib", "lua5.4", "bzip2", "lz4"}
+UNTOUCHED = {
+    "jq", "libpng1.6", "expat", "tcc", "freetype", "duktape", "bearssl", "wavpack", "lwip",
+}  # fmt: skip
+WHOLE_PROGRAMS = {"jq", "libpng1.6", "expat"}  # of those, with tests of their own
 
 ONE_LINE = """\
 # a comment
@@ -40,9 +44,14 @@ APT_GET = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$*" in
 *\\ update) ;;
-*\\ broken) echo "E: Unable to find a source package for broken" >&2; exit 100 ;;
+*\\ broken*) echo "E: Unable to find a source package for broken" >&2; exit 100 ;;
+*\\ withdrawn|*\\ withdrawn=2) echo half > withdrawn_2.dsc; echo "E: 404" >&2; exit 100 ;;
 *) echo description > hello_1.dsc; echo content > hello_1.tar ;;
 esac
+"""
+
+APT_CACHE = """#!/bin/sh
+printf 'Package: some\\nVersion: %s\\n\\n' 2 1 0
 """
 
 DPKG_SOURCE = """#!/bin/sh
@@ -63,7 +72,8 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (apt / "sources.list.d" / "debian.sources").write_text(STANZAS)
     (apt / "sources.list.d" / "other.list.disabled").write_text(ONE_LINE)
     tools.mkdir()
-    for name, text in (("apt-get", APT_GET), ("dpkg-source", DPKG_SOURCE)):
+    stand_ins = {"apt-get": APT_GET, "apt-cache": APT_CACHE, "dpkg-source": DPKG_SOURCE}
+    for name, text in stand_ins.items():
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
@@ -74,13 +84,14 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_table_is_sane() -> None:
-    assert {name for name, r in recipes().items() if r.role == "held-out"} == HELD_OUT
-    assert len(recipes()) >= 16
+    held_out = {name for name, r in recipes().items() if r.role == "held-out"}
+    assert held_out == STUDIED | UNTOUCHED
+    assert len(recipes()) >= 65
     for r in recipes().values():
         assert r.role in ("train", "held-out")
         assert r.licence
         assert r.build
-        assert r.test or r.role == "train", f"{r.name}: held-out programs are checked"
+        assert bool(r.test) == (r.name in STUDIED | WHOLE_PROGRAMS), r.name
         scripts = f"{r.configure} {r.build} {r.test}"
         assert not {"gcc", "clang", "sudo"} & set(scripts.split()), r.name
 
@@ -146,6 +157,18 @@ def test_a_failing_download_has_apts_message_and_is_tried_again(
     assert calls.read_text().count("--download-only broken\n") == 2
 
 
+def test_a_version_that_the_mirror_lacks_is_replaced_by_an_older_one(
+    calls: Path, tmp_path: Path
+) -> None:
+    debian.fetch(recipe("withdrawn"), tmp_path)
+    verbs = [line.split()[-1] for line in calls.read_text().splitlines()]
+    assert verbs == ["update", "withdrawn", "withdrawn=2", "withdrawn=1"]
+    assert {p.name for p in (tmp_path / "archives" / "withdrawn").iterdir()} == {
+        "hello_1.dsc",
+        "hello_1.tar",
+    }
+
+
 def test_a_missing_dpkg_source_is_said(
     calls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,12 +191,12 @@ def test_steps_see_the_compiler_and_their_output_is_kept(
     monkeypatch.setenv("MAKEFLAGS", "-j --jobserver-auth=3,4")
     tree = tmp_path / "a tree"
     tree.mkdir()
-    script = 'echo "$CC,$CFLAGS,$JOBS,$EXTRA,$MAKEFLAGS"; pwd; echo err >&2'
+    script = 'echo "$CC,$CFLAGS,$JOBS,$EXTRA,$MAKEFLAGS,$AUTOMAKE"; pwd; echo err >&2'
     program = recipe(configure="echo configured", build=script, test="echo tested")
     debian.build(program, tree, cc="my cc", jobs=3, env={"EXTRA": "x"}, timeout_s=10)
     debian.check(program, tree, cc="my cc", timeout_s=10)
     log = (tmp_path / "a tree.build.log").read_text()
-    assert log.splitlines() == ["configured", "my cc,-Oz,3,x,", str(tree), "err"]
+    assert log.splitlines() == ["configured", "my cc,-Oz,3,x,,true", str(tree), "err"]
     assert (tmp_path / "a tree.check.log").read_text() == "tested\n"
 
 
