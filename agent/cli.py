@@ -79,6 +79,7 @@ _DATA: _Rows = (
     ("build", options.add_build, commands.build),
     ("stats", options.add_stats, commands.stats),
     ("show", options.add_show, commands.show),
+    ("label", options.add_label, commands.label),
 )
 
 _COMMANDS: _Rows = (

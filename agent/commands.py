@@ -291,3 +291,42 @@ def show(options: Namespace) -> None:
     from agent.corpus import described
 
     print(described(options.store, options.id))
+
+
+def label(options: Namespace) -> int:
+    """find the best pipelines for the functions of a corpus; killed, it goes on where it was"""
+    from rich.console import Console
+
+    from agent.label import run
+    from agent.labelling import Wishes
+    from agent.output import write_file
+    from anghabench.store import read
+    from ir_tools.passes import Trust
+    from ir_tools.verify.verdict import Accept
+
+    experimental = options.experimental
+    wishes = Wishes(
+        options.budget,
+        Trust.EXPERIMENTAL if experimental else Trust.PRODUCTION,
+        Accept.PROVED if experimental else Accept.TESTED,
+        options.seed,
+    )
+    console, functions = Console(), read(options.store, options.split)
+    summary = run(functions, options.output, wishes, _everywhere(options), console)
+    summary.show(console)
+    if options.json is not None:
+        write_file(options.json, summary.to_json().encode())
+    return 0 if summary.labelled else 1
+
+
+def _everywhere(options: Namespace) -> Any:
+    """What runs work on many items: this machine, or a cluster."""
+    from agent.label import LIMITS
+
+    if options.ray is not None:
+        from envs import cluster
+
+        return functools.partial(cluster.for_each, address=options.ray, limits=LIMITS)
+    from envs import parallel
+
+    return functools.partial(parallel.for_each, cache=None, jobs=options.jobs, limits=LIMITS)

@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 
+from agent.minimise import without_passes
 from agent.optimise import Objective, Search, Settings, inlined_by
 from agent.output import write_file
 from agent.policy import CoresetPolicy, Policy, atoms, random_pipeline
@@ -170,14 +171,16 @@ def minimise(
         rest = {key: _least(costs, others) for key, costs in table.items()}
         witnesses = [by_name[name] for name in _witnesses(table, rest, str(pipeline))]
         least = _bytes_with(pipeline, evaluator, witnesses, rest)
-        for position in reversed(range(len(pipeline.atoms()))):
-            shorter = pipeline.delete(position)
-            if not shorter.atoms():
-                break
+
+        def holds(shorter: Pipeline) -> bool:
+            nonlocal least
             found = _bytes_with(shorter, evaluator, witnesses, rest)
-            if found[0] <= least[0] and found[1] <= least[1]:
-                pipeline, least = shorter, found
-        return pipeline
+            if found[0] > least[0] or found[1] > least[1]:
+                return False
+            least = found
+            return True
+
+        return without_passes(pipeline, holds)
 
     return tuple(result for _, result in sorted(for_each(coreset, work, cache=cache, jobs=jobs)))
 

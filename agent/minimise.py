@@ -26,14 +26,14 @@ def minimal(pipeline: Pipeline, holds: Holds) -> Pipeline:
     `holds` is asked about many that LLVM rejects: for those the answer is no.
     """
     while True:
-        pipeline = _without_passes(pipeline, holds)
+        pipeline = without_passes(pipeline, holds)
         simpler = next(filter(holds, _simpler(pipeline)), None)
         if simpler is None:
             return pipeline
         pipeline = simpler
 
 
-def _without_passes(pipeline: Pipeline, holds: Holds) -> Pipeline:
+def without_passes(pipeline: Pipeline, holds: Holds) -> Pipeline:
     """No pass can be dropped from the result: halves were tried first, then ever smaller parts."""
     size = max(1, len(pipeline.atoms()) // 2)
     while True:

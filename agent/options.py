@@ -221,3 +221,22 @@ def add_baselines(parser: ArgumentParser) -> None:
     add("--steps", type=_count, default=100_000, metavar="N", help="of training (default 100000)")
     add("--episode", type=_count, default=10, metavar="N", help="steps of one (default 10)")
     add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
+
+
+def add_label(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("store", type=Path, metavar="STORE", help="where `ozone data build` put the functions")
+    add("-o", dest="output", type=Path, required=True, metavar="FILE", help="the labels to write")
+    add(
+        "--budget",
+        type=_count,
+        default=200,
+        metavar="N",
+        help="candidates for each function, besides minimisation (default 200)",
+    )
+    add("--split", choices=("train", "held-out"), help="only these functions (default: all)")
+    add("--seed", type=int, default=0, metavar="N", help="of the random choices (default 0)")
+    add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+    add("--ray", metavar="ADDRESS", help="run on this Ray cluster instead")
+    add("--json", type=Path, metavar="FILE", help="write a summary to this file")  # fmt: skip

@@ -46,6 +46,11 @@ class Cache:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._database = self._open(path)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is kept."""
+        return self._database is not None
+
     def _open(self, path: Path) -> sqlite3.Connection:
         database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         database.execute("PRAGMA journal_mode=WAL")
@@ -90,7 +95,8 @@ class Cache:
         return None
 
     def put_evaluation(self, key: str, evaluation: Evaluation) -> None:
-        self._put(f"e{key}", json.dumps(asdict(evaluation)).encode())
+        if self.is_open:
+            self._put(f"e{key}", json.dumps(asdict(evaluation)).encode())
 
     def artefact(self, key: str) -> bytes | None:
         return self._get(f"a{key}")

@@ -90,7 +90,7 @@ class Evaluator:
         what a plan does wrong is a status."""
         results: dict[int, Evaluation] = {}
         attempts: dict[int, _Attempt] = {}
-        keys = [f"{identity()} {job.key}" for job in jobs]
+        keys = self._keys(jobs)
         for index, job in enumerate(jobs):
             cached = self.cache.evaluation(keys[index])
             if cached is not None:
@@ -108,6 +108,13 @@ class Evaluator:
                         self.cache.put_evaluation(keys[index], outcome)
                     del attempts[index]
         return [results[index] for index in range(len(jobs))]
+
+    def _keys(self, jobs: Sequence[Job]) -> list[str]:
+        """What each job's evaluation is cached under; it takes time, and may not be needed."""
+        if not self.cache.is_open:
+            return [""] * len(jobs)
+        llvm = identity()
+        return [f"{llvm} {job.key}" for job in jobs]
 
     def _round(self, attempts: dict[int, _Attempt]) -> dict[int, Evaluation | _Attempt]:
         """Try every attempt once: a final evaluation, or the next attempt.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import hashlib
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
 _KEPT = 4  # results
 _USES = 20  # evaluations in one context
+_SMALL_BYTES = 1 << 15  # of a source; a search of a larger one seldom makes the same twice
 
 
 class _Loaded:
@@ -48,6 +50,7 @@ class _Loaded:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.measured: dict[Any, Evaluation] = {}  # by what was compiled, of a small source
         self._open()
 
     def _open(self) -> None:
@@ -230,13 +233,15 @@ class Worker:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
             output = _render(module, target, artefact)
-            tables = table_sizes(module, target) if own_sections else {}
-            with module.clone() as copy:  # as if the IR had been written and read again
-                if own_sections:
-                    give_own_sections(copy)
-                image = copy.emit_object(target)
-        evaluation = _evaluation(counts, image, tables)
-        return evaluation, image if artefact is Artefact.OBJECT else output
+            if artefact is Artefact.OBJECT:
+                return _emit(module, counts, target, own_sections)
+            if len(loaded.source.data) > _SMALL_BYTES:
+                return _emit(module, counts, target, own_sections)[0], output
+            made = output if artefact is Artefact.BITCODE else module.bitcode()
+            key = (hashlib.sha256(made).digest(), options, own_sections)
+            if key not in loaded.measured:
+                loaded.measured[key] = _emit(module, counts, target, own_sections)[0]
+        return loaded.measured[key], output
 
     def changes(
         self, digest: str, plan: Plan, options: TargetOptions, names: Sequence[str]
@@ -346,6 +351,18 @@ def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
         with module.clone() as copy:
             return copy.emit_assembly(target)
     return b""
+
+
+def _emit(
+    module: Module, counts: dict[str, int], target: Target, own_sections: bool
+) -> tuple[Evaluation, bytes]:
+    """Generate code; the object and its measurements. The module stays as it is."""
+    tables = table_sizes(module, target) if own_sections else {}
+    with module.clone() as copy:  # as if the IR had been written and read again
+        if own_sections:
+            give_own_sections(copy)
+        image = copy.emit_object(target)
+    return _evaluation(counts, image, tables), image
 
 
 def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) -> Evaluation:

@@ -75,3 +75,11 @@ class ObservationError(OzoneError):
 
 class StoreError(OzoneError):
     """A corpus that is missing, damaged, in use by another writer, or cannot be written."""
+
+
+class JournalError(OzoneError):
+    """The record of a long run is damaged, in use by another one, or cannot be written."""
+
+
+class ClusterError(OzoneError):
+    """A Ray cluster that cannot be reached, or that loses workers again and again."""

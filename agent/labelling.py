@@ -1,0 +1,306 @@
+"""The best pipelines known for one function, found by the strongest search that we have.
+
+First pipelines that all functions share: the coreset, and random ones. Then two local searches side
+by side, one for bytes and one for instructions. The winners lose every pass that does not matter.
+Pipelines that won elsewhere are tried as well (the broadcast of Cummins et al., 2023), and last the
+winners are judged: what is not accepted gives way to the next best, and in the end to -Oz's own.
+
+Every pipeline is measured once, for both objectives, in workers. The result depends on the
+function, the wishes and the pipelines that are broadcast, and on nothing else.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.acceptance import EFFORT
+from agent.minimise import without_passes
+from agent.optimise import Objective
+from agent.policy import Proposals, atoms, coreset, random_pipeline
+from agent.search import SearchPolicy
+from anghabench.labels import Label
+from anghabench.store import CorpusFunction
+from envs.evaluation import Artefact, Evaluation, FunctionInfo, Job, Source, Status
+from envs.evaluator import Evaluator
+from envs.verification import verify
+from ir_tools.errors import OzoneError
+from ir_tools.passes import Trust
+from ir_tools.pipeline import Pipeline
+from ir_tools.plan import OZ, Plan
+from ir_tools.target import TargetOptions
+from ir_tools.verify.verdict import Accept, Side, Verdict
+
+OBJECTIVES = (Objective.SIZE, Objective.INSTRUCTIONS)
+
+_TARGET = TargetOptions(relocation_model="module")
+_BROADCAST_SHARE = 5  # one in so many candidates is broadcast
+_SHARED_SHARE = 3  # one in so many others is shared by all functions
+_MOST_RANDOM = 30  # of the shared ones
+_ROUNDS = 4  # of next best pipelines, before a function gets -Oz's own
+_RANKS = 4  # labels of a function and objective
+_TRIES = 3  # where somebody kills our workers
+
+Costs = tuple[int, int]
+"""Bytes in flash and IR instructions, in the order of `OBJECTIVES`."""
+Measured = Mapping[str, Costs | None]
+"""By pipeline, None where it failed; -Oz's own is always there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How much to try. `budget` counts a function's candidates, besides those of minimisation."""
+
+    budget: int
+    trust: Trust = Trust.PRODUCTION
+    accept: Accept = Accept.TESTED
+    seed: int = 0
+
+    @property
+    def broadcast(self) -> int:
+        """How many of the candidates come from other functions."""
+        return self.budget // _BROADCAST_SHARE
+
+    @property
+    def own(self) -> int:
+        """How many do not."""
+        return self.budget - self.broadcast
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search measured, and the least costs after each of its stages."""
+
+    measured: Measured
+    stages: Mapping[str, Costs]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A function's labels, the least costs after each stage, and verdicts by kind."""
+
+    labels: tuple[Label, ...]
+    stages: Mapping[str, Costs]
+    verdicts: Mapping[str, int]
+
+
+def shared(wishes: Wishes) -> tuple[list[str], list[str]]:
+    """What every function's search begins with: pipelines of the coreset, and random ones."""
+    count = wishes.own // _SHARED_SHARE
+    chosen = list(map(str, coreset()[:count]))
+    rng, passes = random.Random(wishes.seed), atoms(wishes.trust)
+    drawn = range(min(_MOST_RANDOM, count - len(chosen)))
+    return chosen, [str(random_pipeline(rng, passes)) for _ in drawn]
+
+
+def before_of(measured: Measured) -> Costs:
+    """What -Oz makes of the function."""
+    costs = measured[OZ]
+    assert costs is not None
+    return costs
+
+
+def cost_of(costs: Costs, before: Costs, objective: Objective) -> int | None:
+    """A pipeline's cost; None where fewer instructions would be bought with bytes in flash."""
+    if objective is Objective.INSTRUCTIONS and costs[0] > before[0]:
+        return None
+    return costs[OBJECTIVES.index(objective)]
+
+
+def ranked(measured: Measured, objective: Objective) -> list[tuple[str, Costs]]:
+    """The pipelines that beat -Oz and what they measure, best first, of equal ones the shortest."""
+    before, better = before_of(measured), []
+    for text, costs in measured.items():
+        cost = costs and cost_of(costs, before, objective)
+        if costs and cost is not None and cost < before[OBJECTIVES.index(objective)]:
+            better.append((cost, len(text), text, costs))
+    return [(text, costs) for _, _, text, costs in sorted(better)]
+
+
+def search(evaluator: Evaluator, function: CorpusFunction, wishes: Wishes) -> Found:
+    """Shared pipelines, local search, minimisation. Raises OzoneError where -Oz fails."""
+    trials, stages = Trials(evaluator, function), {}
+    chosen, drawn = shared(wishes)
+    trials.measure(chosen)
+    stages["coreset"] = trials.least()
+    trials.measure(drawn)
+    _climb(trials, (*chosen, *drawn), wishes)
+    for objective in OBJECTIVES:
+        trials.minimised(objective)
+    stages["search"] = trials.least()
+    return Found(trials.measured, stages)
+
+
+def label(
+    evaluator: Evaluator,
+    function: CorpusFunction,
+    wishes: Wishes,
+    broadcast: Sequence[str],
+    found: Found | None = None,
+) -> Outcome:
+    """The labels, from what a search found before, or finds now. Raises OzoneError."""
+    found = found or search(evaluator, function, wishes)
+    trials, stages = Trials(evaluator, function, found.measured), dict(found.stages)
+    trials.measure(broadcast)
+    stages["broadcast"] = trials.least()
+    winners = {objective: trials.accepted(objective, wishes.accept) for objective in OBJECTIVES}
+    rows = [row for one in OBJECTIVES for row in _labels(function.id, trials, one, *winners[one])]
+    size, instructions = (row.after for row in rows if row.rank == 0)
+    stages["verified"] = size, instructions
+    return Outcome(tuple(rows), stages, trials.verdicts())
+
+
+def _labels(
+    identity: str, trials: Trials, objective: Objective, winner: str, verdict: str
+) -> Iterator[Label]:
+    """A row for the winner, and for those that come next, which no judge was asked about."""
+    costs = [(winner, trials.measured[winner])]
+    if winner != OZ:
+        costs += [one for one in trials.candidates(objective) if one[1] != costs[0][1]]
+    index = OBJECTIVES.index(objective)
+    for rank, (text, measured) in enumerate(costs[:_RANKS]):
+        assert measured is not None
+        yield Label(
+            id=identity, objective=str(objective), rank=rank, pipeline=text,
+            before=trials.before[index], after=measured[index],
+            verdict="" if rank else verdict, evaluations=len(trials.measured),
+        )  # fmt: skip
+
+
+class Trials:
+    """What pipelines make of one function. Raises OzoneError where even -Oz fails."""
+
+    def __init__(
+        self, evaluator: Evaluator, function: CorpusFunction, measured: Measured | None = None
+    ) -> None:
+        self._evaluator = evaluator
+        self._source = Source(function.id, function.bitcode)
+        self._symbol = function.symbol
+        self._refused: set[Costs] = set()  # what refused pipelines measure
+        self._judged: dict[bytes, Verdict] = {}  # by what pipelines make of the function
+        self.before = before_of(measured) if measured else self._baseline()
+        self.measured: dict[str, Costs | None] = dict(measured or {OZ: self.before})
+
+    def _baseline(self) -> Costs:
+        (evaluation,) = self._evaluated([Job(self._source, Plan(before=OZ), _TARGET)])
+        if not evaluation.ok:
+            raise OzoneError(f"-Oz fails on it: {evaluation.status}: {evaluation.message}")
+        return evaluation.size, evaluation.instructions
+
+    def info(self) -> FunctionInfo:
+        """The function as a policy sees it."""
+        functions = self._evaluator.inspect(self._source).functions
+        return next(function for function in functions if function.name == self._symbol)
+
+    def measure(self, pipelines: Iterable[str]) -> None:
+        """Measure those that were not measured before."""
+        new = [text for text in dict.fromkeys(pipelines) if text not in self.measured]
+        for text, evaluation in zip(new, self._evaluated(map(self._job, new)), strict=True):
+            whole = evaluation.ok and not evaluation.failures
+            self.measured[text] = (evaluation.size, evaluation.instructions) if whole else None
+
+    def cost(self, pipeline: str, objective: Objective) -> int | None:
+        """What it measured; None where it failed, too."""
+        costs = self.measured[pipeline]
+        return costs and cost_of(costs, self.before, objective)
+
+    def candidates(self, objective: Objective) -> list[tuple[str, Costs]]:
+        """Pipelines that beat -Oz, best first. None measures what another or a refused one does:
+        that one most likely made the same of the function."""
+        seen, found = set(self._refused), []
+        for text, costs in ranked(self.measured, objective):
+            if costs not in seen:
+                seen.add(costs)
+                found.append((text, costs))
+        return found
+
+    def best(self, objective: Objective) -> tuple[str, Costs]:
+        """The first of the candidates, or -Oz's own."""
+        return next(iter(self.candidates(objective)), (OZ, self.before))
+
+    def least(self) -> Costs:
+        """The least cost by each objective."""
+        return self.best(Objective.SIZE)[1][0], self.best(Objective.INSTRUCTIONS)[1][1]
+
+    def minimised(self, objective: Objective) -> str:
+        """The best pipeline, without the passes that do not matter to its cost."""
+        best, _ = self.best(objective)
+        if best == OZ:
+            return best
+        most = self.cost(best, objective)
+
+        def holds(shorter: Pipeline) -> bool:
+            self.measure([str(shorter)])
+            cost = self.cost(str(shorter), objective)
+            return cost is not None and most is not None and cost <= most
+
+        return str(without_passes(Pipeline.parse(best), holds))
+
+    def accepted(self, objective: Objective, accept: Accept) -> tuple[str, str]:
+        """The best pipeline that a judge accepts, minimised, and the verdict's kind."""
+        for _ in range(_ROUNDS):
+            best = self.minimised(objective)
+            if best == OZ:
+                break
+            verdict, costs = self._judge(best), self.measured[best]
+            if accept.allows(verdict):
+                return best, str(verdict.kind)
+            assert costs is not None
+            self._refused.add(costs)
+        return OZ, ""
+
+    def verdicts(self) -> dict[str, int]:
+        """How many verdicts of each kind there were."""
+        return dict(collections.Counter(str(verdict.kind) for verdict in self._judged.values()))
+
+    def _judge(self, pipeline: str) -> Verdict:
+        _, after = self._evaluator.build(self._job(pipeline), Artefact.BITCODE)
+        if after not in self._judged:
+            pair = Side(self._source.data, self._symbol), Side(after, self._symbol)
+            (self._judged[after],) = verify(self._evaluator, [pair], EFFORT)
+        return self._judged[after]
+
+    def _job(self, pipeline: str) -> Job:
+        return Job(self._source, Plan(functions=((self._symbol, pipeline),)), _TARGET)
+
+    def _evaluated(self, jobs: Iterable[Job]) -> list[Evaluation]:
+        """Evaluations, none of which somebody from outside had a part in."""
+        wanted = list(jobs)
+        for _ in range(_TRIES):
+            evaluations = self._evaluator.evaluate(wanted)
+            killed = [one for one in evaluations if Status.KILLED in _statuses(one)]
+            if not killed:
+                return evaluations
+        raise OzoneError(f"workers are being killed: {killed[0].message}")
+
+
+def _statuses(evaluation: Evaluation) -> set[Status]:
+    return {evaluation.status, *(failure.status for failure in evaluation.failures)}
+
+
+def _climb(trials: Trials, seeds: Sequence[str], wishes: Wishes) -> None:
+    """A local search for each objective, side by side: what one measures, the other need not."""
+    budget = len(seeds) + (wishes.own - len(seeds)) // len(OBJECTIVES)
+    info, first = trials.info(), tuple(map(Pipeline.parse, seeds))
+    climbers: dict[Objective, Proposals] = {}
+    for number, objective in enumerate(OBJECTIVES):
+        seed = len(OBJECTIVES) * wishes.seed + number
+        climbers[objective] = SearchPolicy(seed, wishes.trust, first).propose(info, budget)
+    answers: dict[Objective, int | None] = dict.fromkeys(climbers)
+    while proposed := _next(climbers, answers):
+        trials.measure(proposed.values())
+        answers = {objective: trials.cost(text, objective) for objective, text in proposed.items()}
+
+
+def _next(
+    climbers: Mapping[Objective, Proposals], answers: Mapping[Objective, int | None]
+) -> dict[Objective, str]:
+    """What each of those that are not done proposes after the answers."""
+    proposed = {}
+    for objective, answer in answers.items():
+        with contextlib.suppress(StopIteration):
+            proposed[objective] = str(climbers[objective].send(answer))
+    return proposed
