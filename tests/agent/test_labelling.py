@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -53,7 +54,8 @@ def measure() -> Iterator[Measure]:
             plan = Plan(before=OZ) if pipeline == OZ else own
             source = Source(uuid.uuid4().hex, function.bitcode)
             (one,) = other.evaluate([Job(source, plan, TARGET)])
-            assert one.ok and not one.failures
+            assert one.ok
+            assert not one.failures
             return one.size, one.instructions
 
         yield measure
@@ -91,7 +93,8 @@ def test_winners_have_an_accepted_verdict_unless_they_are_ozs(outcomes: dict[str
     winners = [row for one in outcomes.values() for row in one.labels if row.rank == 0]
     assert {row.verdict for row in winners if row.pipeline == OZ} <= {""}
     kinds = {row.verdict for row in winners if row.pipeline != OZ}
-    assert kinds and kinds <= {"proved", "bounded", "tested"}
+    assert kinds
+    assert kinds <= {"proved", "bounded", "tested"}
 
 
 def test_no_pass_of_a_winner_can_be_dropped(
@@ -129,7 +132,7 @@ def test_a_search_kept_from_before_gives_the_same_labels(
 def test_each_stage_is_as_good_as_the_one_before(outcomes: dict[str, Outcome]) -> None:
     for outcome in outcomes.values():
         stages = [outcome.stages[stage] for stage in ("coreset", "search", "broadcast")]
-        for earlier, later in zip(stages, stages[1:], strict=False):
+        for earlier, later in itertools.pairwise(stages):
             assert all(after <= before for after, before in zip(later, earlier, strict=True))
         winners = tuple(row.after for row in outcome.labels if row.rank == 0)
         assert outcome.stages["verified"] == winners
