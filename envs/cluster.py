@@ -7,13 +7,14 @@ extra, and Ozone with the same LLVM on every node.
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from envs.cache import Cache
 from envs.evaluator import Evaluator
 from envs.pool import Limits
-from ir_tools.errors import ClusterError, OzoneError
+from ir_tools.errors import ClusterError, OzoneError, one_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,6 +22,7 @@ Work = Callable[[Evaluator, Cache, Item], Result]
 
 _CHUNK = 16  # items in a task, which starts a worker of its own
 _AHEAD = 4  # tasks for each core that the cluster has to choose from
+_KNOCK_S = 10.0
 _RETRIES = 5  # of a task whose machine or process is lost
 
 
@@ -62,13 +64,21 @@ def _work_on(work: Work[Item, Result], items: Sequence[Item], limits: Limits) ->
 @contextlib.contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level="error")
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ClusterError(f"no Ray cluster at '{address}': {error}") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ClusterError(f"no Ray cluster at '{address}': {one_line(str(error))}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
 
 
 @contextlib.contextmanager
@@ -80,8 +90,7 @@ def _reporting(ray: Any) -> Iterator[None]:
             raise error.cause from None
         raise
     except ray.exceptions.RayError as error:
-        message = str(error).strip().splitlines()[0]
-        raise ClusterError(f"the Ray cluster failed: {message}") from error
+        raise ClusterError(f"the Ray cluster failed: {one_line(str(error))}") from error
 
 
 def _ray() -> Any:

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from envs import wire
 from envs.confinement import confine, note, private_pipes
+from envs.emission import emit, render
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
 from ir_tools.apply import apply, changes, prepare
 from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library, preserve_use_lists
 from ir_tools.llvm import Context, Module
-from ir_tools.measure import give_own_sections, object_sizes, table_sizes
 from ir_tools.plan import OZ, Change, Plan
 from ir_tools.target import Target, TargetOptions
 
@@ -232,15 +232,15 @@ class Worker:
         with self._compiled(loaded, plan, options, target) as module:
             self._verify(module)
             counts = {f.name: f.instruction_count for f in module.defined_functions()}
-            output = _render(module, target, artefact)
+            output = render(module, target, artefact)
             if artefact is Artefact.OBJECT:
-                return _emit(module, counts, target, own_sections)
+                return emit(module, counts, target, own_sections)
             if len(loaded.source.data) > _SMALL_BYTES:
-                return _emit(module, counts, target, own_sections)[0], output
+                return emit(module, counts, target, own_sections)[0], output
             made = output if artefact is Artefact.BITCODE else module.bitcode()
             key = (hashlib.sha256(made).digest(), options, own_sections)
             if key not in loaded.measured:
-                loaded.measured[key] = _emit(module, counts, target, own_sections)[0]
+                loaded.measured[key] = emit(module, counts, target, own_sections)[0]
         return loaded.measured[key], output
 
     def changes(
@@ -339,46 +339,6 @@ def _retargeted(loaded: _Loaded, options: TargetOptions, target: Target) -> Modu
         return module
 
     return loaded.prepared(options, make)
-
-
-def _render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
-    """The artefact, unless it is the object, whose emission uses up the module."""
-    if artefact is Artefact.IR:
-        return str(module).encode(errors="surrogateescape")
-    if artefact is Artefact.BITCODE:
-        return module.bitcode()
-    if artefact is Artefact.ASSEMBLY:
-        with module.clone() as copy:
-            return copy.emit_assembly(target)
-    return b""
-
-
-def _emit(
-    module: Module, counts: dict[str, int], target: Target, own_sections: bool
-) -> tuple[Evaluation, bytes]:
-    """Generate code; the object and its measurements. The module stays as it is."""
-    tables = table_sizes(module, target) if own_sections else {}
-    with module.clone() as copy:  # as if the IR had been written and read again
-        if own_sections:
-            give_own_sections(copy)
-        image = copy.emit_object(target)
-    return _evaluation(counts, image, tables), image
-
-
-def _evaluation(counts: dict[str, int], image: bytes, tables: dict[str, int]) -> Evaluation:
-    sizes = object_sizes(image, list(counts))
-    symbols = sizes.symbols
-    return Evaluation(
-        Status.OK,
-        instructions=sum(counts.values()),
-        text=sizes.text,
-        rodata=sizes.rodata,
-        data=sizes.data,
-        eh_frame=sizes.eh_frame,
-        functions={
-            name: (symbols.get(name, 0) + tables.get(name, 0), n) for name, n in counts.items()
-        },
-    )
 
 
 def _find_libraries() -> None:

@@ -429,6 +429,28 @@ def test_results_depend_on_neither_the_number_of_workers_nor_the_cache(
             assert evaluator.evaluate(jobs[::-1]) == expected[::-1]
 
 
+def test_what_several_plans_make_measures_what_each_does_alone(
+    examples: dict[str, Source],
+) -> None:
+    """The same IR is compiled once; sections of its own and other targets are another matter."""
+    plans = [Plan(default=text) for text in ("sroa", "sroa,sroa", "sroa,gvn", "sroa", "no-op")]
+    targets = (TargetOptions(), TargetOptions(triple="x86_64-apple-macosx"))
+    jobs = [
+        Job(examples["sha256"], plan, target, own_sections)
+        for target in targets
+        for own_sections in (False, True)
+        for plan in plans
+    ]
+    with Evaluator(1) as evaluator:
+        together = evaluator.evaluate(jobs)
+    alone = []
+    for job in jobs:
+        with Evaluator(1) as evaluator:
+            alone.append(one(evaluator, job))
+    assert together == alone
+    assert len({evaluation.size for evaluation in together}) > len(targets)
+
+
 def test_what_a_result_depends_on_has_its_own_place_in_the_cache(tmp_path: Path) -> None:
     with Evaluator(1, Cache(tmp_path / "c.sqlite")) as evaluator:
         job = on(THREE)
