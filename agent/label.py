@@ -54,6 +54,7 @@ LIMITS = Limits(cpu_s=10.0)  # a pipeline that takes longer on one function is o
 STAGES = ("coreset", "search", "broadcast", "verified")
 
 _FORMAT = 1  # raise it when labels of the same wishes would be others
+_SILENCE_S = 60.0  # in a file or a pipe, which shows no progress bar
 _SAMPLE = 1000  # functions whose winners may be broadcast
 
 # A function, and what an earlier search of it has found.
@@ -144,6 +145,7 @@ class _Labelling:
         self._prefix = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._skipped: collections.Counter[str] = collections.Counter()
         self._evaluations, self._started = 0, time.monotonic()
+        self._said = self._started
 
     def run(self, bar: Progress) -> None:
         """Do what is left to do."""
@@ -183,6 +185,13 @@ class _Labelling:
                     self._put(stage, tasks[index][0].id, done[0])
                     self._evaluations += done[1]
                 bar.update(row, advance=1, rate=self._rate)
+                self._say(bar.console, f"{stage}: {bar.tasks[row].completed:.0f} of {len(tasks)}")
+
+    def _say(self, console: Console, done: str) -> None:
+        """A line now and then, where nobody sees the bar."""
+        if not console.is_terminal and time.monotonic() - self._said > _SILENCE_S:
+            self._said = time.monotonic()
+            console.print(f"{done} functions, {self._rate:.0f} evaluations/s", highlight=False)
 
     @property
     def _rate(self) -> float:
