@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent import inlining
-from envs.evaluation import Evaluation, Job, ModuleInfo, Source, Status
+from envs.evaluation import Evaluation, FunctionInfo, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools import recipe
-from ir_tools.errors import OzoneError
+from ir_tools.errors import OzoneError, WorkerError
 from ir_tools.passes import Trust
 from ir_tools.plan import OZ, OZ_FUNCTION, Plan
 from ir_tools.target import TargetOptions
@@ -205,9 +205,10 @@ class Search:
 
     def explore(self, policy: Policy, inlined: Collection[str], budget: int) -> History:
         """Spend the budget on function pipelines, all functions side by side."""
-        proposals = {
-            f.name: policy.propose(f, budget) for f in self._info.functions if f.name not in inlined
-        }
+        functions = [f for f in self._info.functions if f.name not in inlined]
+        if policy.reads_part:
+            functions = self._with_parts(functions, inlined)
+        proposals = {f.name: policy.propose(f, budget) for f in functions}
         history: History = {name: [] for name in proposals}
         feedback: dict[str, float | None] = {}
         while proposals:
@@ -221,6 +222,18 @@ class Search:
                 for name, pipeline in pipelines.items():
                     history[name].append((pipeline, feedback[name]))
         return history
+
+    def _with_parts(
+        self, functions: list[FunctionInfo], inlined: Collection[str]
+    ) -> list[FunctionInfo]:
+        """The same, with what their pipelines will run on, where that can be taken out."""
+        job = Job(self._source, recipe.plan({}, inlined), self._settings.target)
+        try:
+            changes = self._evaluator.changes(job, [function.name for function in functions])
+        except WorkerError:  # measuring will say so too
+            return functions
+        parts = {change.function: change.before for change in changes}
+        return [dataclasses.replace(f, part=parts.get(f.name, b"")) for f in functions]
 
     def _measure(
         self, plans: list[Plan], own_sections: bool = False

@@ -20,13 +20,14 @@ from ir_tools.pipeline import Pipeline
 Proposals = Generator[Pipeline, float | None, None]
 
 _RANDOM_LENGTHS = (4, 20)
-_FIRST = Pass("sroa<modify-cfg>", next(s for s in FUNCTION_SCOPES if s.value == "function"))
+FIRST = Pass("sroa<modify-cfg>", next(s for s in FUNCTION_SCOPES if s.value == "function"))
 
 
 class Policy(Protocol):
-    """Anything that proposes pipelines."""
+    """Anything that proposes pipelines; with `reads_part`, from `FunctionInfo.part` as well."""
 
     adaptive: bool
+    reads_part: bool
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         """At most `budget` pipelines of function and loop passes, the most promising ones first."""
@@ -37,6 +38,7 @@ class OzPolicy:
     """No candidate but the baseline, which is always there."""
 
     adaptive = False
+    reads_part = False
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         return
@@ -47,6 +49,7 @@ class RandomPolicy:
     """Independent uniform draws from the catalogue; the same for the same seed and function."""
 
     adaptive = False
+    reads_part = False
 
     def __init__(self, seed: int = 0, trust: Trust = Trust.PRODUCTION) -> None:
         self._seed = seed
@@ -62,6 +65,7 @@ class CoresetPolicy:
     """A fixed list, best first (Liang et al., ICML 2023), chosen on training programs alone."""
 
     adaptive = False
+    reads_part = False
 
     def __init__(self, pipelines: tuple[Pipeline, ...] | None = None) -> None:
         self._pipelines = coreset() if pipelines is None else pipelines
@@ -79,7 +83,7 @@ def atoms(trust: Trust = Trust.PRODUCTION) -> tuple[Pass, ...]:
 
 def random_pipeline(rng: random.Random, passes: tuple[Pass, ...]) -> Pipeline:
     """A random pipeline; memory goes to registers first, without which little else applies."""
-    return Pipeline.of([_FIRST, *rng.choices(passes, k=rng.randint(*_RANDOM_LENGTHS))])
+    return Pipeline.of([FIRST, *rng.choices(passes, k=rng.randint(*_RANDOM_LENGTHS))])
 
 
 def coreset() -> tuple[Pipeline, ...]:
@@ -96,11 +100,25 @@ def _search(seed: int, trust: Trust) -> Policy:
     return SearchPolicy(seed, trust)
 
 
+def _nvp(seed: int, trust: Trust) -> Policy:
+    from agent.nvp import NvpPolicy
+
+    return NvpPolicy()
+
+
+def _neighbour(seed: int, trust: Trust) -> Policy:
+    from agent.nvp import NeighbourPolicy
+
+    return NeighbourPolicy()
+
+
 POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
     "oz": lambda seed, trust: OzPolicy(),
     "random": RandomPolicy,
     "coreset": lambda seed, trust: CoresetPolicy(),
     "search": _search,
+    "nvp": _nvp,
+    "neighbour": _neighbour,
 }
 
 

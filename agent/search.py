@@ -23,6 +23,7 @@ class SearchPolicy:
     """
 
     adaptive = True
+    reads_part = False
 
     def __init__(
         self,

@@ -102,6 +102,7 @@ class FunctionInfo:
     """A defined function of the source module, as a policy sees it.
 
     `users` names, use by use, the function that calls it or takes its address; "" for a constant.
+    `part` is what its pipeline will run on, as bitcode, for policies that read it.
     """
 
     name: str
@@ -110,6 +111,7 @@ class FunctionInfo:
     may_inline: bool  # neither noinline, optnone nor naked
     has_minsize: bool  # or optnone, which excludes it
     users: tuple[str, ...]
+    part: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

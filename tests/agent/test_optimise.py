@@ -218,11 +218,14 @@ class Scripted:
     """Proposes what it is told for each function, the same for the others."""
 
     adaptive = False
+    reads_part = False
 
     def __init__(self, default: list[str], **special: list[str]) -> None:
         self._default, self._special = default, special
+        self.parts: dict[str, bytes] = {}
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
+        self.parts[function.name] = function.part
         for text in self._special.get(function.name, self._default)[:budget]:
             yield Pipeline.parse(f"function({text})")
 
@@ -423,3 +426,39 @@ KERNEL = """
       }
     }
 """
+
+
+INLINED = """
+static int square(int x) { int y = x * x; return y; }
+int first(int x) { return square(x) + 1; }
+int second(int x) { return first(x) + square(x); }
+"""
+
+
+def test_policies_that_read_parts_get_what_pipelines_will_run_on_and_others_nothing(
+    scripted: Any, compile_c: Any
+) -> None:
+    source = compile_c(INLINED)
+    policy = Scripted([GOOD])
+    scripted(policy)
+    settings = Settings(budget=4, policy="scripted")
+    with Evaluator(1) as evaluator:
+        first = optimise(evaluator, source, settings)
+        assert set(policy.parts.values()) == {b""}
+        policy.reads_part = True
+        check_never_worse(again := optimise(evaluator, source, settings), settings)
+        assert again == first
+    assert policy.parts.keys() == {"first", "second"}
+    for name, part in policy.parts.items():
+        with Context() as context, context.parse(part, name) as module:
+            assert [function.name for function in module.defined_functions()] == [name]
+            assert "mul nsw i32" in str(module), "square is inlined"
+            assert "call i32 @first" in str(module) or name == "first"
+
+
+def test_nvp_serves_the_optimiser(examples: Mapping[str, Source], evaluator: Evaluator) -> None:
+    for policy in ("nvp", "neighbour"):
+        settings = Settings(budget=5, policy=policy, accept=None)
+        outcome = optimise(evaluator, examples["inflate"], settings)
+        check_never_worse(outcome, settings)
+        assert outcome.improved

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent import names
+from agent.nvp import shipped
 from agent.policy import POLICIES, Policy, atoms, coreset, make_policy
 from envs.evaluation import FunctionInfo, Job, Source
 from envs.evaluator import Evaluator
@@ -77,6 +79,8 @@ def test_the_budget_is_kept(name: str, budget: int, info: FunctionInfo) -> None:
         assert count == budget
     if name == "coreset":
         assert count == min(budget, len(coreset()))
+    if name in ("nvp", "neighbour"):
+        assert count == min(budget, len(shipped().pipelines))
     if name == "oz":
         assert count == 0
 
@@ -112,12 +116,12 @@ def test_proposals_are_function_pipelines_of_the_trust_that_was_asked_for(
             assert atom.scope in FUNCTION_SCOPES
             row = BY_NAME.get(atom.text.partition("<")[0])
             seen.add(row.trust if row else None)
-    assert seen <= {Trust.PRODUCTION, trust, *([None] if name in ("coreset", "search") else [])}
+    assert seen <= {Trust.PRODUCTION, trust, *([None] if name != "random" else [])}
     if trust is Trust.EXPERIMENTAL and name in ("random", "search"):
         assert trust in seen
 
 
-@pytest.mark.parametrize("name", ["random", "search", "coreset"])
+@pytest.mark.parametrize("name", ["random", "search", "coreset", "nvp", "neighbour"])
 def test_proposals_run_through_llvm(name: str, info: FunctionInfo) -> None:
     plans = [Plan(default=str(each)) for each in proposals(make_policy(name), info, 60)]
     with Evaluator(2) as evaluator:
@@ -148,6 +152,10 @@ def test_the_atoms_are_production_passes_unless_more_is_asked_for() -> None:
     production, experimental = atoms(), atoms(Trust.EXPERIMENTAL)
     assert set(production) < set(experimental)
     assert len(production) == len(set(production)) > 40
+
+
+def test_the_command_line_knows_every_policy() -> None:
+    assert tuple(POLICIES) == names.POLICIES
 
 
 def test_an_unknown_policy_is_named_with_those_known() -> None:

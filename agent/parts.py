@@ -1,0 +1,116 @@
+"""What a policy's pipelines make of one part: a function of the corpus in a module of its own."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.optimise import Objective
+from agent.policy import Policy
+from anghabench.store import CorpusFunction, Measured
+from envs.evaluation import Evaluation, FunctionInfo, Job, Source, Status
+from envs.evaluator import Evaluator
+from ir_tools.errors import OzoneError
+from ir_tools.pipeline import Pipeline
+from ir_tools.plan import OZ, Plan
+from ir_tools.target import TargetOptions
+
+_TARGET = TargetOptions(relocation_model="module")
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What -Oz makes of a part, and each pipeline that was tried, or how it failed, in order."""
+
+    baseline: Measured
+    tried: tuple[tuple[str, Measured | Status], ...]
+
+
+def sample(functions: Iterable[CorpusFunction], count: int, seed: int) -> list[CorpusFunction]:
+    """So many functions, from each project in proportion to how many it has; the same for a seed.
+
+    The beginning of a sample is a smaller sample. What -Oz deletes is in none.
+    """
+    rng = random.Random(seed)
+    kept = [function for function in functions if "deleted-by-oz" not in function.marks]
+    rng.shuffle(kept)
+    sizes = Counter(function.project for function in kept)
+    before: Counter[str] = Counter()
+    ranked = []
+    for index, function in enumerate(kept):
+        ranked.append(((before[function.project] + rng.random()) / sizes[function.project], index))
+        before[function.project] += 1
+    return [kept[index] for _, index in sorted(ranked)[:count]]
+
+
+def job(function: CorpusFunction, pipeline: str) -> Job:
+    """The compilation of the part with a function pipeline."""
+    plan = Plan(functions=((function.symbol, pipeline),))
+    return Job(Source(function.id, function.bitcode), plan, _TARGET)
+
+
+def cost(objective: Objective, measured: Measured | Status, baseline: Measured) -> int | None:
+    """What the objective says; None for a failure, and where fewer instructions cost bytes."""
+    if isinstance(measured, Status):
+        return None
+    if objective is Objective.INSTRUCTIONS and measured.size > baseline.size:
+        return None
+    return int(getattr(measured, objective.value))
+
+
+def explore(
+    evaluator: Evaluator,
+    function: CorpusFunction,
+    policy: Policy,
+    budget: int,
+    objective: Objective = Objective.SIZE,
+) -> Explored:
+    """Spend the budget on one part. Raises OzoneError when not even -Oz compiles it."""
+    baseline = _baseline(evaluator, function)
+    info = FunctionInfo(
+        name=function.id, instructions=function.o0.instructions, is_local=False, may_inline=True,
+        has_minsize=True, users=(), part=function.bitcode,
+    )  # fmt: skip
+    proposals = policy.propose(info, budget)
+    tried: list[tuple[str, Measured | Status]] = []
+    if not policy.adaptive:
+        tried = _measure(evaluator, function, list(proposals))
+    else:
+        pipeline = next(proposals, None)
+        while pipeline is not None:
+            tried += _measure(evaluator, function, [pipeline])
+            try:
+                pipeline = proposals.send(cost(objective, tried[-1][1], baseline))
+            except StopIteration:
+                break
+    return Explored(baseline, tuple(tried))
+
+
+def _baseline(evaluator: Evaluator, function: CorpusFunction) -> Measured:
+    source = Source(function.id, function.bitcode)
+    (measured,) = evaluator.evaluate([Job(source, Plan(before=OZ), _TARGET)])
+    if not measured.ok:
+        raise OzoneError(f"{function.id}: {measured.status}: {measured.message}")
+    return _values(measured)
+
+
+def _measure(
+    evaluator: Evaluator, function: CorpusFunction, pipelines: Sequence[Pipeline]
+) -> list[tuple[str, Measured | Status]]:
+    texts = list(map(str, pipelines))
+    evaluations = evaluator.evaluate([job(function, text) for text in texts])
+    return [(t, _outcome(e)) for t, e in zip(texts, evaluations, strict=True)]
+
+
+def _outcome(evaluation: Evaluation) -> Measured | Status:
+    """Sizes; or how the pipeline failed, which the evaluator then leaves out."""
+    failed = next((failure.status for failure in evaluation.failures), evaluation.status)
+    return _values(evaluation) if failed is Status.OK else failed
+
+
+def _values(evaluation: Evaluation) -> Measured:
+    return Measured(
+        instructions=evaluation.instructions, text=evaluation.text, size=evaluation.size
+    )
