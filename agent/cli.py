@@ -93,6 +93,8 @@ _COMMANDS: _Rows = (
     ("coreset", options.add_coreset, commands.coreset),
     ("baselines", options.add_baselines, commands.baselines),
     ("data", lambda parser: _add_commands(parser, _DATA), commands.data),
+    ("nvp", options.add_nvp, commands.nvp),
+    ("bench", options.add_bench, commands.bench),
 )
 
 

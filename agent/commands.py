@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from envs.evaluator import Evaluator
 
 _MIB = 1 << 20
+_TABLE_WIDTH = 120  # of the frontier's, where no terminal sets it
 _OVERHEAD_S = 10.0  # for what is not the judges' own work
 
 
@@ -226,6 +227,48 @@ def baselines(options: Namespace) -> None:
     )
     say = functools.partial(print, file=sys.stderr)
     print(run(options.folder, settings, options.steps, options.methods, say), end="")
+
+
+def nvp(options: Namespace) -> None:
+    """rebuild what the policies nvp and neighbour know, from the training split of a corpus"""
+    from rich.console import Console
+
+    from agent.nvp_training import Wishes, rebuild
+
+    wishes = Wishes(
+        options.functions,
+        options.searched,
+        options.search_budget,
+        options.pool,
+        options.size,
+        options.seed,
+        options.jobs,
+    )
+    rebuild(options.store, options.output, wishes, Console(stderr=True))
+
+
+def bench(options: Namespace) -> None:
+    """the frontier: what each policy saves at each budget, on the held-out split of a corpus"""
+    from rich.console import Console
+
+    from agent.frontier.command import Wishes, run
+    from agent.optimise import Objective
+    from ir_tools.verify.verdict import acceptance
+
+    wishes = Wishes(
+        options.store,
+        options.policy,
+        options.budgets,
+        options.functions,
+        Objective(options.objective),
+        acceptance(options.accept),
+        options.seed,
+        options.folder,
+        options.jobs,
+        options.json,
+        options.plot,
+    )
+    run(wishes, Console(width=None if sys.stdout.isatty() else _TABLE_WIDTH))
 
 
 def cc(options: Namespace) -> None:

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import NoReturn
 
-from agent.names import ACCEPT, BASELINES, OBJECTIVES, POLICIES
+from agent.names import ACCEPT, AUTOTUNERS, BASELINES, OBJECTIVES, POLICIES
 
 _LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
 
@@ -240,3 +240,62 @@ def add_label(parser: ArgumentParser) -> None:
     add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
     add("--ray", metavar="ADDRESS", help="run on this Ray cluster instead")
     add("--json", type=Path, metavar="FILE", help="write a summary to this file")  # fmt: skip
+
+
+def add_nvp(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("store", type=Path, help="a corpus, of which only the training split is read")
+    add("-o", dest="output", type=Path, required=True, metavar="FILE", help="what to write (.npz)")
+    add("--functions", type=_count, default=2000, metavar="N", help="to measure pipelines on")
+    add("--searched", type=_count, default=500, metavar="N", help="to search for themselves")
+    add("--search-budget", type=_count, default=100, metavar="N", help="for each of those")
+    add("--pool", type=_count, default=300, metavar="N", help="pipelines measured on all functions")
+    add("--size", type=_count, default=100, metavar="N", help="pipelines in the coreset")
+    add("--seed", type=int, default=0, metavar="N", help="of the random choices")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
+def add_bench(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("store", type=Path, help="a corpus, of which only the held-out split is read")
+    add(
+        "--policy",
+        type=functools.partial(_names, choices=(*POLICIES, *AUTOTUNERS)),
+        default=("random", "coreset", "search", "nvp", "neighbour", "nevergrad"),
+        metavar="P,P…",
+        help=f"of {', '.join((*POLICIES, *AUTOTUNERS))} (default: all but oz and opentuner)",
+    )
+    add(
+        "--budgets",
+        type=_counts,
+        default=(1, 5, 10, 30, 100, 300, 1000),
+        metavar="N,N…",
+        help="pipelines for each function (default 1,5,10,30,100,300,1000)",
+    )
+    add("--functions", type=_count, metavar="N", help="a sample of so many (default: all)")
+    add("--objective", default="size", choices=OBJECTIVES, help="what to make smaller")
+    add("--accept", default="tested", choices=ACCEPT, help="the weakest verdict that will do")
+    add("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")
+    add("--json", type=Path, metavar="FILE", help="the figures, and how they were made")
+    add("--plot", type=Path, metavar="FILE", help=".png, .svg or .pdf")
+    add(
+        "-o",
+        dest="folder",
+        type=Path,
+        default=Path("frontier"),
+        metavar="DIR",
+        help="for what was measured; an interrupted run goes on from there (default: frontier)",
+    )
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
+def _names(text: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in choices:
+            raise ArgumentTypeError(f"'{name}' is none of {', '.join(choices)}")
+    return names
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(map(_count, text.split(",")))
