@@ -26,7 +26,7 @@ class Options:
 
     folder   sources of Debian's programs, builds and caches
     quick    a tenth of the repetitions; figures are then only a sign that things work
-    bitcode  a folder with more modules (`.bc`, at any depth), as `ozone harvest` leaves them
+    bitcode  a folder with more modules (`.bc`, at any depth), as `ozone data harvest` leaves them
     """
 
     folder: Path

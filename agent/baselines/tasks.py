@@ -1,8 +1,8 @@
 """The functions to learn on, and the held-out ones, which are other programs'.
 
-Both come from Ozone's examples, or from folders as `ozone harvest` leaves them. Each function is in
-a module of its own; it has 10 to 200 instructions before any pass. Programs take turns in giving
-one, so that none outweighs the others. Equal functions count once, and none is on both sides.
+Both come from Ozone's examples, or from folders as `ozone data harvest` leaves them. Each function
+is in a module of its own; it has 10 to 200 instructions before any pass. Programs take turns in
+giving one, so that none outweighs the others. Equal functions count once; none is on both sides.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _harvested(folder: Path) -> Programs:
         for path in programs
     }
     if not any(found.values()):
-        raise OzoneError(f"no bitcode in {folder}: run 'ozone harvest {folder}' first")
+        raise OzoneError(f"no bitcode in {folder}: run 'ozone data harvest {folder}' first")
     return found
 
 

@@ -76,7 +76,7 @@ def test_equal_functions_count_once_and_on_one_side_alone(tmp_path: Path, loop: 
 
 def test_a_harvest_under_way_does_not_count(tmp_path: Path, loop: bytes) -> None:
     harvested(tmp_path, "one.partial", bitcode=loop)
-    with pytest.raises(OzoneError, match="ozone harvest"):
+    with pytest.raises(OzoneError, match="ozone data harvest"):
         draw(tmp_path, None, (50, 50), seed=0)
 
 
