@@ -41,6 +41,7 @@ def check_never_worse(outcome: Outcome, settings: Settings) -> None:
     assert outcome.candidates <= settings.budget
 
 
+@pytest.mark.timeout(300)  # a busy machine takes half of it
 @pytest.mark.parametrize("policy", POLICIES)
 def test_no_example_gets_worse_and_most_get_smaller(
     policy: str, examples: Mapping[str, Source], evaluator: Evaluator
