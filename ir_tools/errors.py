@@ -83,3 +83,7 @@ class JournalError(OzoneError):
 
 class ClusterError(OzoneError):
     """A Ray cluster that cannot be reached, or that loses workers again and again."""
+
+
+class EncodingError(OzoneError):
+    """IR that has no compact text, or a compact text that is no IR."""
