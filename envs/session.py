@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from envs.evaluation import Source
 from ir_tools.llvm import Context, Module
 from ir_tools.measure import Sizes, object_sizes
-from ir_tools.partition import extractable, original_name, split
+from ir_tools.partition import extractable, split
 from ir_tools.plan import Change
 from ir_tools.target import Target, TargetOptions
 
@@ -237,8 +237,8 @@ def _bodies(module: Module) -> Bodies:
     names = extractable(module)
     for name, part in zip(names, split(module, names), strict=True):
         with part:
-            symbol = next(f.name for f in part.functions() if original_name(f.name) == name)
-            bodies[name] = (symbol, part.bitcode())
+            (function,) = part.defined_functions()
+            bodies[name] = (function.name, part.bitcode())
     return bodies
 
 

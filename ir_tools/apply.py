@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ir_tools.llvm import Module
 from ir_tools.merge import merge
-from ir_tools.partition import extract, extractable, original_name, split
+from ir_tools.partition import extract, extractable, split
 from ir_tools.plan import Change, Plan
 from ir_tools.symbols import Function
 from ir_tools.target import Target
@@ -82,8 +82,8 @@ def changes(
             taken, split(prepared, taken), split(module, taken), strict=True
         ):
             with before, after:
-                symbol = next(f.name for f in after.functions() if original_name(f.name) == name)
-                found.append(Change(name, symbol, before.bitcode(), after.bitcode()))
+                (function,) = after.defined_functions()
+                found.append(Change(name, function.name, before.bitcode(), after.bitcode()))
         return found
 
 

@@ -91,7 +91,7 @@ def split(module: Module, names: Collection[str]) -> Iterator[Module]:
             yield extract(module, half)
             continue
         with extract(module, half) as piece:
-            there = {original_name(function.name): function.name for function in piece.functions()}
+            there = {original_name(f.name): f.name for f in piece.defined_functions()}
             yield from split(piece, [there[original_name(name)] for name in half])
 
 

@@ -9,7 +9,8 @@ import pytest
 from envs.evaluation import Source
 from envs.session import MEASURES, Opening, Sessions
 from ir_tools.errors import InvalidModuleError, ParseError, PipelineError
-from ir_tools.llvm import Module
+from ir_tools.llvm import Context, Module
+from ir_tools.partition import extract
 from ir_tools.target import Target, TargetOptions
 from tests.envs.material import INVALID, LOOP, TWO
 
@@ -107,6 +108,15 @@ def test_changes_are_between_pipelines_that_run_on_functions_alone(sessions: Ses
     (change,) = changes.functions
     assert b"define" not in change.before  # bitcode
     assert change.symbol != "add"  # of a local function, in a module of its own
+
+
+def test_functions_of_a_part_keep_the_names_that_they_have_there(sessions: Sessions) -> None:
+    with Context() as context, context.parse(TWO.data) as module:
+        names = [function.name for function in module.defined_functions()]
+        with extract(module, names) as part:
+            source = Source("part", part.bitcode())
+    (change,) = sessions.changes(opening(source, SROA), 0, (True,)).functions
+    assert change.symbol == change.function == ".ozone.add"
 
 
 def test_one_function_alone_is_compared_from_end_to_end(sessions: Sessions) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ir_tools.apply import apply, prepare
+from ir_tools.apply import apply, changes, prepare
 from ir_tools.errors import InvalidModuleError, PipelineError
 from ir_tools.llvm import Context, Module
+from ir_tools.partition import extract
 from ir_tools.plan import OZ, OZ_FUNCTION, OZ_LATE, Plan, canonical
 from ir_tools.target import Target
 
@@ -117,6 +118,20 @@ def test_what_is_about_to_run_is_told(module: Module, target: Target) -> None:
     with pytest.raises(PipelineError, match="nonsense"):
         apply(module.clone(), plan, target, on_function=told.append)
     assert told == ["first", "second"]
+
+
+def test_changes_know_functions_of_a_part_by_their_names_there(
+    module: Module, target: Target
+) -> None:
+    plan = Plan(default="sroa")
+    names = ["helper", "second"]
+    whole = {change.function: change for change in changes(module, plan, target, names)}
+    with extract(module, names) as part:
+        there = [function.name for function in part.defined_functions()]
+        found = changes(part, plan, target, there)
+    assert [(one.function, one.symbol) for one in found] == [(name, name) for name in there]
+    assert there == [whole[name].symbol for name in names] == [".ozone.helper", "second"]
+    assert all(one.after != one.before for one in found)
 
 
 def test_digests_tell_plans_apart_and_stay_the_same() -> None:
