@@ -23,7 +23,7 @@ from agent.optimise import Objective, Search, Settings, inlined_by
 from agent.output import write_file
 from agent.policy import CoresetPolicy, Policy, atoms, random_pipeline
 from agent.search import SearchPolicy
-from anghabench.sources import split_of
+from anghabench.sources import Harvest, split_of
 from envs.cache import Cache, default_path
 from envs.evaluation import Job, Source
 from envs.evaluator import Evaluator
@@ -83,7 +83,7 @@ def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> Non
 def _sample(folder: Path, modules: int, seed: int) -> list[Source]:
     """At most so many modules of each training program: of middling size, none twice."""
     rng, sources = random.Random(seed), []
-    programs = sorted(path for path in (folder / "bitcode").glob("*") if path.is_dir())
+    programs = Harvest(folder).projects()
     for program in (path for path in programs if split_of(path.name) == "train"):
         unique = {path.read_bytes(): path for path in sorted(program.glob("*.bc"))}
         sizes = range(_LEAST_BITCODE, _MOST_BITCODE)

@@ -89,7 +89,7 @@ class Harvest:
     folder: Path
 
     def modules(self) -> Iterator[Module]:
-        for project in self._projects():
+        for project in self.projects():
             recipe = debian.recipes().get(project.name)
             for path in sorted(project.glob("*.bc")):
                 if not _PROBE.match(path.name):
@@ -102,14 +102,15 @@ class Harvest:
                         content=path.read_bytes(),
                     )
 
-    def _projects(self) -> list[Path]:
-        """Folders of complete harvests."""
-        found = sorted(path for path in (self.folder / "bitcode").glob("*") if path.is_dir())
+    def projects(self) -> list[Path]:
+        """Folders of complete harvests. Raises BenchmarkError where nothing was harvested."""
+        folders = (path for path in (self.folder / "bitcode").glob("*") if path.is_dir())
+        found = sorted(path for path in folders if path.suffix != ".partial")
         if not found:
             raise BenchmarkError(
                 f"no bitcode in {self.folder}: run 'ozone data harvest {self.folder}' first"
             )
-        return [path for path in found if path.suffix != ".partial"]
+        return found
 
     def bitcode(self, module: Module) -> bytes:
         if not module.content.startswith(_MAGIC):  # LLVM would take it for text
@@ -119,7 +120,7 @@ class Harvest:
     def versions(self) -> Mapping[str, str]:
         return {
             project.name: version
-            for project in self._projects()
+            for project in self.projects()
             if (version := debian.version(self.folder, project.name))
         }
 

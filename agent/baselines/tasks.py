@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from anghabench.benchmarks import datasets, resolve
+from anghabench.sources import Harvest
 from envs.evaluation import Source
 from ir_tools.canonical import canonical_text
 from ir_tools.errors import OzoneError
@@ -59,18 +60,13 @@ def _examples(held_out: bool) -> Programs:
 
 
 def _harvested(folder: Path) -> Programs:
-    programs = sorted(path for path in (folder / "bitcode").glob("*") if _is_whole(path))
     found = {
         path.name: [Source(one.resolve().as_uri(), one.read_bytes()) for one in path.glob("*.bc")]
-        for path in programs
+        for path in Harvest(folder).projects()
     }
     if not any(found.values()):
         raise OzoneError(f"no bitcode in {folder}: run 'ozone data harvest {folder}' first")
     return found
-
-
-def _is_whole(program: Path) -> bool:
-    return program.is_dir() and program.suffix != ".partial"
 
 
 def _draw(
