@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
 from anghabench.program import Benchmark, Command, Dataset, compiled, linked
-from ir_tools.errors import BenchmarkError
+from ir_tools.errors import BenchmarkError, one_line
 
 _SUFFIX = ".c"
 # A size that takes tenths of a second unoptimised. The arrays are printed, to have a result.
@@ -101,7 +102,7 @@ def _anghabench(uri: str, path: str) -> Benchmark | None:
 def archived(archive: Path) -> Mapping[str, str]:
     """The paths of the C files in an archive, without `.c`, and what it calls them.
 
-    Raises BenchmarkError where it is no archive.
+    Raises BenchmarkError where it is no archive, or was cut off.
     """
     return _archived(archive, archive.stat().st_mtime_ns)
 
@@ -112,8 +113,9 @@ def _archived(archive: Path, _changed: int) -> dict[str, str]:
     try:
         with tarfile.open(archive) as tar:
             names = [member.name for member in tar if member.isfile()]
-    except tarfile.TarError as error:
-        raise BenchmarkError(f"{archive} is not a tar archive: {error}") from error
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        what = one_line(str(error))
+        raise BenchmarkError(f"{archive} is not a tar archive, or half of one: {what}") from error
     found = sorted(name for name in names if name.endswith(_SUFFIX))
     top = f"{found[0].split('/')[0]}/" if found else ""
     # An archive of a repository has one folder at its top, which is no part of the paths.

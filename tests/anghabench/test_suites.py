@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anghabench.benchmarks import datasets, resolve, validate
+from anghabench.suites import archived
 from ir_tools.errors import BenchmarkError, UnknownBenchmarkError
 from ir_tools.llvm import Context
 from tests.anghabench.conftest import Optimise
@@ -80,8 +81,17 @@ def test_a_file_that_is_no_archive_is_an_error(
 ) -> None:
     (tmp_path / "x.tar").write_bytes(b"nothing")
     monkeypatch.setenv("OZONE_ANGHABENCH", str(tmp_path / "x.tar"))
-    with pytest.raises(BenchmarkError, match="is not a tar archive"):
+    with pytest.raises(BenchmarkError, match=r"is not a tar archive.*[^\n]$"):
         resolve(f"{ANGHABENCH.name}/x")
+
+
+def test_half_an_archive_is_an_error(sample: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "x.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(sample, "sample")
+    archive.write_bytes(archive.read_bytes()[:-40])
+    with pytest.raises(BenchmarkError, match="or half of one: Compressed file ended"):
+        archived(archive)
 
 
 @pytest.mark.usefixtures("polybench")
