@@ -6,7 +6,8 @@ so that a run may be killed at any time and goes on where it was; labels are the
 of workers, on a cluster or not, interrupted or not.
 
 The broadcast pipelines are chosen once for an output, from training functions where there are any:
-nothing found on a held-out function gets into a label of another.
+then nothing found on a held-out function gets into a label of another. Only where held-out ones are
+labelled alone do they broadcast, to each other.
 """
 
 from __future__ import annotations
@@ -156,16 +157,17 @@ class _Labelling:
         self._each("label", tasks, work, bar)
 
     def _broadcast(self, bar: Progress) -> list[str]:
-        """Chosen once: functions that join the store later change nothing for the others."""
-        stored = self._get("broadcast", "")
+        """Chosen once a side: functions that join the store later change nothing for the others."""
+        trained = [one for one in self._functions if one.split == "train"]
+        side = "train" if trained else "held-out"
+        stored = self._get("broadcast", side)
         if stored is None:
-            trained = [one for one in self._functions if one.split == "train"]
             sample = (trained or self._functions)[:_SAMPLE]
             tasks = [(one, None) for one in sample if self._get("search", one.id) is None]
             self._each("search", tasks, functools.partial(_search, self._wishes), bar)
             found = [one for one in map(self._found, sample) if one]
             stored = json.dumps(broadcast(found, self._wishes)).encode()
-            self._put("broadcast", "", stored)
+            self._put("broadcast", side, stored)
         chosen: list[str] = json.loads(stored)
         return chosen
 

@@ -159,6 +159,17 @@ def test_nothing_found_on_a_held_out_function_reaches_a_training_function(
     assert labels.encode(trained) == expected
 
 
+def test_nor_does_what_held_out_functions_broadcast_to_each_other(
+    corpus: list[CorpusFunction],
+    held_out: list[CorpusFunction],
+    expected: bytes,
+    tmp_path: Path,
+) -> None:
+    label([named(held_out, "choose")], tmp_path / "l.parquet")  # which broadcasts nothing
+    label(corpus, tmp_path / "l.parquet")
+    assert (tmp_path / "l.parquet").read_bytes() == expected
+
+
 def test_what_wins_on_several_functions_is_broadcast_first_and_what_all_tried_is_not() -> None:
     wishes = Wishes(budget=10)
     (known, *_), _ = shared(wishes)
