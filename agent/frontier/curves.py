@@ -30,7 +30,7 @@ class Point:
     """A policy at a budget, against -Oz on the same functions. Reductions are shares, not percent.
 
     total        1 − Σ ours / Σ -Oz, by metric
-    geomean      1 − the geometric mean over functions of ours / -Oz, by metric
+    geomean      1 − the geometric mean over functions of ours / -Oz, by metric; none counts as 1
     interval     of the total of the objective: 95 %, by bootstrap over projects; none with one
     improved     share of functions that are better than -Oz by the objective
     verdicts     how many functions keep a result of that verdict, or -Oz's own
@@ -74,7 +74,7 @@ def _point(
     before, after = _matrix(baselines), _matrix([winner.measured for winner in judged])
     chosen = METRICS.index(objective.value)
     totals = 1 - after.sum(0) / before.sum(0)
-    means = 1 - np.exp(np.log(after / before).mean(0))
+    means = 1 - np.exp(np.log(np.maximum(after, 1) / np.maximum(before, 1)).mean(0))
     without = _matrix([winner.measured for winner in free])[:, chosen]
     return Point(
         policy,

@@ -82,6 +82,13 @@ def test_the_interval_draws_projects_and_holds_the_total() -> None:
     assert together.interval is None
 
 
+def test_a_function_of_no_code_at_all_counts_as_one_byte_in_the_geometric_mean() -> None:
+    nothing = Winner(of(0, 0, 1), "a", Kind.PROVED)
+    (point,) = points(runs()[:1], [kept((3, nothing, nothing))], {"f": "x"}, Objective.SIZE)
+    assert point.geomean["size"] == pytest.approx(1 - 1 / 100)
+    assert point.total["size"] == 1
+
+
 def test_what_was_not_judged_says_so() -> None:
     free = Winner(BETTER, "a")
     (point,) = points(
