@@ -9,7 +9,7 @@ from ir_tools.target import Target
 
 
 def render(module: Module, target: Target, artefact: Artefact | None) -> bytes:
-    """The artefact, unless it is the object, whose emission uses up the module."""
+    """The artefact; empty where it is the object, which `emit` makes."""
     if artefact is Artefact.IR:
         return str(module).encode(errors="surrogateescape")
     if artefact is Artefact.BITCODE:
