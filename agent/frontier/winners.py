@@ -84,18 +84,17 @@ class Judge:
         self._results: dict[str, str] = {}  # hashes, by pipeline
         self._verdicts: dict[str, Verdict] = {}  # by those
 
-    @property
-    def judged(self) -> int:
-        """How many different results were judged so far."""
-        return len(self._verdicts)
+    def result(self, pipeline: str) -> str:
+        """What the pipeline makes of the function, by its hash; judged by then."""
+        if pipeline not in self._results:
+            self._judge(pipeline)
+        return self._results[pipeline]
 
     def allows(self, pipeline: str) -> bool:
         return self._accept is None or self._accept.allows(self.verdict(pipeline))
 
     def verdict(self, pipeline: str) -> Verdict:
-        if pipeline not in self._results:
-            self._judge(pipeline)
-        return self._verdicts[self._results[pipeline]]
+        return self._verdicts[self.result(pipeline)]
 
     def kind(self, pipeline: str) -> Kind | None:
         return None if self._accept is None else self.verdict(pipeline).kind
@@ -116,11 +115,11 @@ class Judge:
 
 def kept(run: Run, budgets: Sequence[int], objective: Objective, judge: Judge) -> Kept:
     """Without judges and with them, for each budget."""
-    floor, found = Winner(run.baseline), {}
+    floor, found, refused = Winner(run.baseline), {}, set[str]()
     ranked = sorted(run.contenders, key=lambda one: (_of(objective, one.measured), one.index))
     for budget in sorted(budgets):
         within = [one for one in ranked if one.index < budget]
-        floor = _accepted(within, floor, objective, judge)
+        floor = _accepted(within, floor, objective, judge, refused)
         found[budget] = _best(within, floor, objective, judge), floor
     return found
 
@@ -134,16 +133,24 @@ def _best(ranked: Sequence[Contender], floor: Winner, objective: Objective, judg
 
 
 def _accepted(
-    ranked: Iterable[Contender], floor: Winner, objective: Objective, judge: Judge
+    ranked: Iterable[Contender],
+    floor: Winner,
+    objective: Objective,
+    judge: Judge,
+    refused: set[str],
 ) -> Winner:
-    """The best one that is better than the floor and acceptable, or the floor."""
-    most = judge.judged + _ROUNDS
+    """The best one that is better than the floor and acceptable, or the floor.
+
+    The run's `refused` results grow by `_ROUNDS` at most, whatever was judged for other policies.
+    """
+    most = len(refused) + _ROUNDS
     for one in ranked:
         worse = _of(objective, one.measured) >= _of(objective, floor.measured)
-        if worse or judge.judged >= most:
+        if worse or len(refused) >= most:
             break
         if judge.allows(one.pipeline):
             return Winner(one.measured, one.pipeline, judge.kind(one.pipeline))
+        refused.add(judge.result(one.pipeline))
     return floor
 
 

@@ -28,6 +28,10 @@ class Scripted(Judge):
         super().__init__(None, None, accept)  # type: ignore[arg-type]
         self._script = verdicts
 
+    @property
+    def judged(self) -> int:
+        return len(self._verdicts)
+
     def _judge(self, pipeline: str) -> None:
         self._results[pipeline] = result = pipeline[0]
         self._verdicts[result] = Verdict(self._script.get(result, Kind.TESTED), "script")
@@ -70,6 +74,8 @@ def test_judging_ends_somewhere() -> None:
     judge = Scripted(dict.fromkeys(letters[:6], Kind.UNKNOWN))
     first = kept(found, [30], Objective.SIZE, judge)[30][1]
     assert (first.pipeline, judge.judged) == ("", 4)
+    again = kept(found, [30], Objective.SIZE, judge)[30][1]
+    assert again == first, "what was judged for another policy is no advantage"
 
 
 def test_without_judges_the_best_is_kept() -> None:
