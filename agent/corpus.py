@@ -24,6 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from agent.parts import TARGET
 from anghabench import duplicates, functions, store
 from anghabench.card import data_card
 from anghabench.duplicates import Candidate
@@ -43,10 +44,6 @@ from ir_tools.errors import OzoneError, StoreError, WorkerError
 from ir_tools.llvm import Context
 from ir_tools.plan import OZ, Plan
 from ir_tools.process import own_module
-from ir_tools.target import TargetOptions
-
-TARGET = TargetOptions(relocation_model="module")
-"""What functions are measured for: as clang would compile their module."""
 
 _REVISION = 1  # raise it when `anghabench.functions.parts` makes something else of a module
 _PLANS = {"o0": Plan(), "oz": Plan(before=OZ), "o3": Plan(before="default<O3>")}

@@ -20,23 +20,22 @@ from dataclasses import dataclass
 from agent.acceptance import EFFORT
 from agent.minimise import without_passes
 from agent.optimise import Objective
+from agent.parts import baseline_job, job, source
 from agent.policy import Proposals, atoms, coreset, random_pipeline
 from agent.search import SearchPolicy
 from anghabench.labels import Label
 from anghabench.store import CorpusFunction
-from envs.evaluation import Artefact, Evaluation, FunctionInfo, Job, Source, Status
+from envs.evaluation import Artefact, Evaluation, FunctionInfo, Job, Status
 from envs.evaluator import Evaluator
 from envs.verification import verify
 from ir_tools.errors import OzoneError
 from ir_tools.passes import Trust
 from ir_tools.pipeline import Pipeline
-from ir_tools.plan import OZ, Plan
-from ir_tools.target import TargetOptions
+from ir_tools.plan import OZ
 from ir_tools.verify.verdict import Accept, Side, Verdict
 
 OBJECTIVES = (Objective.SIZE, Objective.INSTRUCTIONS)
 
-_TARGET = TargetOptions(relocation_model="module")
 _BROADCAST_SHARE = 5  # one in so many candidates is broadcast
 _SHARED_SHARE = 3  # one in so many others is shared by all functions
 _MOST_RANDOM = 30  # of the shared ones
@@ -157,12 +156,13 @@ def _labels(
     identity: str, trials: Trials, objective: Objective, winner: str, verdict: str
 ) -> Iterator[Label]:
     """A row for the winner, and for those that come next, which no judge was asked about."""
-    costs = [(winner, trials.measured[winner])]
-    if winner != OZ:
-        costs += [one for one in trials.candidates(objective) if one[1] != costs[0][1]]
-    index = OBJECTIVES.index(objective)
-    for rank, (text, measured) in enumerate(costs[:_RANKS]):
-        assert measured is not None
+    index, best = OBJECTIVES.index(objective), trials.measured[winner]
+    assert best is not None
+    rows = [(winner, best)]
+    if winner != OZ:  # what the other objective's winner was made of may be better, and unjudged
+        others = [one for one in trials.candidates(objective) if one[1] != best]
+        rows += [one for one in others if one[1][index] >= best[index]]
+    for rank, (text, measured) in enumerate(rows[:_RANKS]):
         yield Label(
             id=identity, objective=str(objective), rank=rank, pipeline=text,
             before=trials.before[index], after=measured[index],
@@ -176,29 +176,28 @@ class Trials:
     def __init__(
         self, evaluator: Evaluator, function: CorpusFunction, measured: Measured | None = None
     ) -> None:
-        self._evaluator = evaluator
-        self._source = Source(function.id, function.bitcode)
-        self._symbol = function.symbol
+        self._evaluator, self._function = evaluator, function
         self._refused: set[Costs] = set()  # what refused pipelines measure
         self._judged: dict[bytes, Verdict] = {}  # by what pipelines make of the function
         self.before = before_of(measured) if measured else self._baseline()
         self.measured: dict[str, Costs | None] = dict(measured or {OZ: self.before})
 
     def _baseline(self) -> Costs:
-        (evaluation,) = self._evaluated([Job(self._source, Plan(before=OZ), _TARGET)])
+        (evaluation,) = self._evaluated([baseline_job(self._function)])
         if not evaluation.ok:
             raise OzoneError(f"-Oz fails on it: {evaluation.status}: {evaluation.message}")
         return evaluation.size, evaluation.instructions
 
     def info(self) -> FunctionInfo:
         """The function as a policy sees it."""
-        functions = self._evaluator.inspect(self._source).functions
-        return next(function for function in functions if function.name == self._symbol)
+        functions = self._evaluator.inspect(source(self._function)).functions
+        return next(one for one in functions if one.name == self._function.symbol)
 
     def measure(self, pipelines: Iterable[str]) -> None:
         """Measure those that were not measured before."""
         new = [text for text in dict.fromkeys(pipelines) if text not in self.measured]
-        for text, evaluation in zip(new, self._evaluated(map(self._job, new)), strict=True):
+        evaluations = self._evaluated(job(self._function, text) for text in new)
+        for text, evaluation in zip(new, evaluations, strict=True):
             whole = evaluation.ok and not evaluation.failures
             self.measured[text] = (evaluation.size, evaluation.instructions) if whole else None
 
@@ -257,14 +256,12 @@ class Trials:
         return dict(collections.Counter(str(verdict.kind) for verdict in self._judged.values()))
 
     def _judge(self, pipeline: str) -> Verdict:
-        _, after = self._evaluator.build(self._job(pipeline), Artefact.BITCODE)
+        _, after = self._evaluator.build(job(self._function, pipeline), Artefact.BITCODE)
         if after not in self._judged:
-            pair = Side(self._source.data, self._symbol), Side(after, self._symbol)
+            symbol = self._function.symbol
+            pair = Side(self._function.bitcode, symbol), Side(after, symbol)
             (self._judged[after],) = verify(self._evaluator, [pair], EFFORT)
         return self._judged[after]
-
-    def _job(self, pipeline: str) -> Job:
-        return Job(self._source, Plan(functions=((self._symbol, pipeline),)), _TARGET)
 
     def _evaluated(self, jobs: Iterable[Job]) -> list[Evaluation]:
         """Evaluations, none of which somebody from outside had a part in."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from agent.optimise import Objective
 from agent.policy import Policy
+from anghabench.functions import DELETED
 from anghabench.store import CorpusFunction, Measured
 from envs.evaluation import Evaluation, FunctionInfo, Job, Source, Status
 from envs.evaluator import Evaluator
@@ -17,7 +18,8 @@ from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ, Plan
 from ir_tools.target import TargetOptions
 
-_TARGET = TargetOptions(relocation_model="module")
+TARGET = TargetOptions(relocation_model="module")
+"""What functions are measured for: as clang would compile their module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def sample(functions: Iterable[CorpusFunction], count: int, seed: int) -> list[C
     The beginning of a sample is a smaller sample. What -Oz deletes is in none.
     """
     rng = random.Random(seed)
-    kept = [function for function in functions if "deleted-by-oz" not in function.marks]
+    kept = [function for function in functions if DELETED not in function.marks]
     rng.shuffle(kept)
     sizes = Counter(function.project for function in kept)
     before: Counter[str] = Counter()
@@ -45,10 +47,19 @@ def sample(functions: Iterable[CorpusFunction], count: int, seed: int) -> list[C
     return [kept[index] for _, index in sorted(ranked)[:count]]
 
 
+def source(function: CorpusFunction) -> Source:
+    """The part as workers take it."""
+    return Source(function.id, function.bitcode)
+
+
 def job(function: CorpusFunction, pipeline: str) -> Job:
     """The compilation of the part with a function pipeline."""
-    plan = Plan(functions=((function.symbol, pipeline),))
-    return Job(Source(function.id, function.bitcode), plan, _TARGET)
+    return Job(source(function), Plan(functions=((function.symbol, pipeline),)), TARGET)
+
+
+def baseline_job(function: CorpusFunction) -> Job:
+    """What -Oz makes of the part."""
+    return Job(source(function), Plan(before=OZ), TARGET)
 
 
 def cost(objective: Objective, measured: Measured | Status, baseline: Measured) -> int | None:
@@ -89,8 +100,7 @@ def explore(
 
 
 def _baseline(evaluator: Evaluator, function: CorpusFunction) -> Measured:
-    source = Source(function.id, function.bitcode)
-    (measured,) = evaluator.evaluate([Job(source, Plan(before=OZ), _TARGET)])
+    (measured,) = evaluator.evaluate([baseline_job(function)])
     if not measured.ok:
         raise OzoneError(f"{function.id}: {measured.status}: {measured.message}")
     return _values(measured)

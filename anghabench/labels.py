@@ -31,7 +31,7 @@ class Label:
 
     id           the function's
     objective    `size` (bytes in flash) or `instructions` (of IR, at no more bytes than -Oz)
-    rank         0 for the best; each further one measures something else, and more of it
+    rank         0 for the best; each further one measures something else, and no less of it
     pipeline     of function and loop passes, or -Oz's own where nothing smaller is accepted
     before       what -Oz makes of it, in bytes or instructions
     after        what the pipeline does

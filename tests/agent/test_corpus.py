@@ -20,6 +20,7 @@ import pytest
 from rich.console import Console
 
 from agent import corpus
+from agent.parts import TARGET
 from anghabench import debian, sources, store
 from anghabench.debian import Recipe
 from anghabench.duplicates import SIMILAR, similarity
@@ -107,7 +108,7 @@ def test_figures_are_the_evaluators(functions: list[CorpusFunction]) -> None:
                 (Plan(before=OZ), one.oz),
                 (Plan(before="default<O3>"), one.o3),
             ):
-                (found,) = evaluator.evaluate([Job(source, plan, corpus.TARGET)])
+                (found,) = evaluator.evaluate([Job(source, plan, TARGET)])
                 assert figures == Measured(
                     instructions=found.instructions, text=found.text, size=found.size
                 )

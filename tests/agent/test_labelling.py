@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent.labelling import OBJECTIVES, Outcome, Wishes, cost_of, label, ranked, search, shared
+from agent.labelling import (
+    OBJECTIVES,
+    Outcome,
+    Trials,
+    Wishes,
+    _labels,
+    cost_of,
+    label,
+    ranked,
+    search,
+    shared,
+)
 from agent.optimise import Objective
 from anghabench.store import CorpusFunction
 from envs.evaluation import Job, Source
@@ -176,6 +187,17 @@ def test_what_is_not_accepted_gives_way_to_the_next_best_and_in_the_end_to_oz(
 def test_of_equal_pipelines_the_shortest_comes_first_and_failures_not_at_all() -> None:
     costs = {OZ: (10, 5), "longer": (8, 4), "short": (8, 4), "bad": None, "worse": (10, 5)}
     assert [text for text, _ in ranked(costs, Objective.SIZE)] == ["short", "longer"]
+
+
+def test_what_the_other_objective_found_later_is_ranked_above_no_judged_winner(
+    evaluator: Evaluator, corpus: list[CorpusFunction]
+) -> None:
+    costs = {OZ: (10, 5), "winner": (8, 4), "later": (7, 4), "next": (9, 4)}
+    trials = Trials(evaluator, corpus[0], costs)
+    rows = list(_labels("f", trials, Objective.SIZE, "winner", "proved"))
+    assert [(row.pipeline, row.rank, row.verdict) for row in rows] == [
+        ("winner", 0, "proved"), ("next", 1, ""),
+    ]  # fmt: skip
 
 
 def test_instructions_saved_with_bytes_in_flash_are_not_saved() -> None:
