@@ -58,8 +58,6 @@ def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> Non
     """Measure, choose, fit, write. Interrupted, it goes on from the cache. Raises OzoneError."""
     _forest_class()  # or it is missing after hours
     training = list(store.read(folder, "train"))
-    if not training:
-        raise OzoneError(f"no training functions in {folder}: 'ozone data build' makes some")
     search = SearchPolicy(wishes.seed), wishes.search_budget
     searched = sample(training, wishes.searched, wishes.seed)
     found = _measure(searched, *search, wishes.jobs, console)
@@ -67,6 +65,8 @@ def rebuild(folder: Path, output: Path, wishes: Wishes, console: Console) -> Non
     policy = CoresetPolicy(tuple(map(Pipeline.parse, pool)))
     functions = sample(training, wishes.functions, wishes.seed + 1)
     measured = _measure(functions, policy, len(pool), wishes.jobs, console)
+    if not measured:
+        raise OzoneError(f"no training functions in {folder}: 'ozone data build' makes some")
     costs, baselines = _table(list(measured.values()))
     chosen = cover(baselines[:, None] - costs, np.ones(len(costs)), wishes.size)
     known = np.array([features(f.bitcode) for f in functions if f.id in measured])

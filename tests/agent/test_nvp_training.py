@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from agent.cli import main
 from agent.nvp import Knowledge, NvpPolicy, features
 from anghabench import store
+from anghabench.functions import DELETED
 from anghabench.store import CorpusFunction
 from envs.evaluation import FunctionInfo
 
@@ -34,10 +36,15 @@ def test_only_training_functions_are_learned_from(
     assert len(list(NvpPolicy(knowledge).propose(info, 10))) == 6
 
 
-def test_a_corpus_without_training_functions_is_refused(
-    parts: list[CorpusFunction], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_corpus_without_training_functions_that_oz_leaves_is_refused(
+    parts: list[CorpusFunction],
+    training_parts: list[CorpusFunction],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    store.write(tmp_path / "store", sorted(parts, key=lambda part: part.project), {})
+    deleted = [dataclasses.replace(part, marks=(DELETED,)) for part in training_parts]
+    every = sorted([*parts, *deleted], key=lambda part: part.project)
+    store.write(tmp_path / "store", every, {})
     assert main(["nvp", str(tmp_path / "store"), "-o", str(tmp_path / "a.npz")]) == 1
     assert "no training functions in" in capsys.readouterr().err
     assert not (tmp_path / "a.npz").exists()
