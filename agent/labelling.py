@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from agent.acceptance import EFFORT
 from agent.minimise import without_passes
 from agent.optimise import Objective
-from agent.parts import baseline_job, job, source
+from agent.parts import baseline_job, evaluated, job, source
 from agent.policy import Proposals, atoms, coreset, random_pipeline
 from agent.search import SearchPolicy
 from anghabench.labels import Label
 from anghabench.store import CorpusFunction
-from envs.evaluation import Artefact, Evaluation, FunctionInfo, Job, Status
+from envs.evaluation import Artefact, FunctionInfo
 from envs.evaluator import Evaluator
 from envs.verification import verify
 from ir_tools.errors import OzoneError
@@ -41,7 +41,6 @@ _SHARED_SHARE = 3  # one in so many others is shared by all functions
 _MOST_RANDOM = 30  # of the shared ones
 _ROUNDS = 4  # of next best pipelines, before a function gets -Oz's own
 _RANKS = 4  # labels of a function and objective
-_TRIES = 3  # where somebody kills our workers
 
 Costs = tuple[int, int]
 """Bytes in flash and IR instructions, in the order of `OBJECTIVES`."""
@@ -183,7 +182,7 @@ class Trials:
         self.measured: dict[str, Costs | None] = dict(measured or {OZ: self.before})
 
     def _baseline(self) -> Costs:
-        (evaluation,) = self._evaluated([baseline_job(self._function)])
+        (evaluation,) = evaluated(self._evaluator, [baseline_job(self._function)])
         if not evaluation.ok:
             raise OzoneError(f"-Oz fails on it: {evaluation.status}: {evaluation.message}")
         return evaluation.size, evaluation.instructions
@@ -196,8 +195,8 @@ class Trials:
     def measure(self, pipelines: Iterable[str]) -> None:
         """Measure those that were not measured before."""
         new = [text for text in dict.fromkeys(pipelines) if text not in self.measured]
-        evaluations = self._evaluated(job(self._function, text) for text in new)
-        for text, evaluation in zip(new, evaluations, strict=True):
+        jobs = [job(self._function, text) for text in new]
+        for text, evaluation in zip(new, evaluated(self._evaluator, jobs), strict=True):
             whole = evaluation.ok and not evaluation.failures
             self.measured[text] = (evaluation.size, evaluation.instructions) if whole else None
 
@@ -262,20 +261,6 @@ class Trials:
             pair = Side(self._function.bitcode, symbol), Side(after, symbol)
             (self._judged[after],) = verify(self._evaluator, [pair], EFFORT)
         return self._judged[after]
-
-    def _evaluated(self, jobs: Iterable[Job]) -> list[Evaluation]:
-        """Evaluations, none of which somebody from outside had a part in."""
-        wanted = list(jobs)
-        for _ in range(_TRIES):
-            evaluations = self._evaluator.evaluate(wanted)
-            killed = [one for one in evaluations if Status.KILLED in _statuses(one)]
-            if not killed:
-                return evaluations
-        raise OzoneError(f"workers are being killed: {killed[0].message}")
-
-
-def _statuses(evaluation: Evaluation) -> set[Status]:
-    return {evaluation.status, *(failure.status for failure in evaluation.failures)}
 
 
 def _climb(trials: Trials, seeds: Sequence[str], wishes: Wishes) -> None:

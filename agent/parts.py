@@ -21,6 +21,8 @@ from ir_tools.target import TargetOptions
 TARGET = TargetOptions(relocation_model="module")
 """What functions are measured for: as clang would compile their module."""
 
+_TRIES = 3  # where somebody kills our workers
+
 
 @dataclass(frozen=True, slots=True)
 class Explored:
@@ -62,6 +64,20 @@ def baseline_job(function: CorpusFunction) -> Job:
     return Job(source(function), Plan(before=OZ), TARGET)
 
 
+def evaluated(evaluator: Evaluator, jobs: Sequence[Job]) -> list[Evaluation]:
+    """Evaluations, none of which somebody from outside had a part in. Raises OzoneError."""
+    for _ in range(_TRIES):
+        evaluations = evaluator.evaluate(jobs)
+        killed = [one for one in evaluations if Status.KILLED in _statuses(one)]
+        if not killed:
+            return evaluations
+    raise OzoneError(f"workers are being killed: {killed[0].message}")
+
+
+def _statuses(evaluation: Evaluation) -> set[Status]:
+    return {evaluation.status, *(failure.status for failure in evaluation.failures)}
+
+
 def cost(objective: Objective, measured: Measured | Status, baseline: Measured) -> int | None:
     """What the objective says; None for a failure, and where fewer instructions cost bytes."""
     if isinstance(measured, Status):
@@ -100,7 +116,7 @@ def explore(
 
 
 def _baseline(evaluator: Evaluator, function: CorpusFunction) -> Measured:
-    (measured,) = evaluator.evaluate([baseline_job(function)])
+    (measured,) = evaluated(evaluator, [baseline_job(function)])
     if not measured.ok:
         raise OzoneError(f"{function.id}: {measured.status}: {measured.message}")
     return _values(measured)
@@ -110,7 +126,7 @@ def _measure(
     evaluator: Evaluator, function: CorpusFunction, pipelines: Sequence[Pipeline]
 ) -> list[tuple[str, Measured | Status]]:
     texts = list(map(str, pipelines))
-    evaluations = evaluator.evaluate([job(function, text) for text in texts])
+    evaluations = evaluated(evaluator, [job(function, text) for text in texts])
     return [(t, _outcome(e)) for t, e in zip(texts, evaluations, strict=True)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +12,7 @@ from agent.optimise import Objective
 from agent.parts import cost, explore, sample
 from agent.policy import CoresetPolicy, OzPolicy, Proposals, coreset
 from anghabench.store import CorpusFunction, Measured
-from envs.evaluation import FunctionInfo, Status
+from envs.evaluation import Evaluation, FunctionInfo, Job, Status
 from envs.evaluator import Evaluator
 from ir_tools.errors import OzoneError
 from ir_tools.pipeline import Pipeline
@@ -65,6 +66,30 @@ def test_the_budget_is_kept_and_proposals_of_others_are_measured_in_their_order(
     with Evaluator(1) as evaluator:
         tried = explore(evaluator, by_name(parts, "pick"), CoresetPolicy(), 7).tried
     assert [text for text, _ in tried] == list(map(str, coreset()[:7]))
+
+
+class Besieged(Evaluator):
+    """Somebody kills its workers, so many times in all."""
+
+    def __init__(self, kills: int) -> None:
+        super().__init__(1)
+        self._kills = kills
+
+    def evaluate(self, jobs: Sequence[Job]) -> list[Evaluation]:
+        if self._kills == 0:
+            return super().evaluate(jobs)
+        self._kills -= 1
+        return [Evaluation(Status.KILLED, "SIGKILL") for _ in jobs]
+
+
+def test_what_somebody_kills_is_measured_again_and_is_no_failure_of_a_pipeline(
+    parts: list[CorpusFunction],
+) -> None:
+    with Evaluator(1) as evaluator, Besieged(2) as besieged:
+        expected = explore(evaluator, parts[0], CoresetPolicy(), 3)
+        assert explore(besieged, parts[0], CoresetPolicy(), 3) == expected
+    with Besieged(99) as besieged, pytest.raises(OzoneError, match="workers are being killed"):
+        explore(besieged, parts[0], CoresetPolicy(), 3)
 
 
 def test_fewer_instructions_count_for_nothing_when_they_cost_bytes() -> None:
