@@ -144,7 +144,7 @@ class _Labelling:
         self._journal, self._for_each = journal, for_each
         text = f"{_FORMAT} {wishes} {identity()}"
         self._prefix = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self._skipped: collections.Counter[str] = collections.Counter()
+        self._skipped: dict[str, str] = {}  # why, by function
         self._evaluations, self._started = 0, time.monotonic()
         self._said = self._started
 
@@ -181,10 +181,12 @@ class _Labelling:
         row = bar.add_task(stage, total=len(tasks), rate=0)
         with contextlib.closing(self._for_each(tasks, work)) as results:  # type: ignore[type-var]
             for index, done in results:
+                function = tasks[index][0].id
                 if isinstance(done, OzoneError):
-                    self._skipped[str(done)] += 1
+                    self._skipped[function] = str(done)
                 else:
-                    self._put(stage, tasks[index][0].id, done[0])
+                    self._skipped.pop(function, None)
+                    self._put(stage, function, done[0])
                     self._evaluations += done[1]
                 bar.update(row, advance=1, rate=self._rate)
                 self._say(bar.console, f"{stage}: {bar.tasks[row].completed:.0f} of {len(tasks)}")
@@ -215,11 +217,12 @@ class _Labelling:
     def summary(self) -> Summary:
         """Of all functions, whenever they were done."""
         outcomes = list(self.outcomes())
+        skipped = collections.Counter(self._skipped.values())
         verdicts: collections.Counter[str] = collections.Counter()
         for outcome in outcomes:
             verdicts.update(outcome.verdicts)
         return Summary(
-            len(self._functions), len(outcomes), dict(self._skipped),
+            len(self._functions), len(outcomes), dict(skipped.most_common()),
             sum(outcome.labels[0].evaluations for outcome in outcomes), self._rate,
             _reduction(outcomes), dict(verdicts.most_common()),
         )  # fmt: skip

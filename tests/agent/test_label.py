@@ -189,7 +189,8 @@ def test_a_function_that_cannot_be_labelled_is_counted_and_the_others_are_labell
     broken = dataclasses.replace(corpus[0], bitcode=b"BC\xc0\xde of another LLVM", id="0" * 16)
     summary = label([broken, *corpus[1:3]], tmp_path / "l.parquet")
     assert summary.labelled == 2
-    (reason,) = summary.skipped
+    ((reason, count),) = summary.skipped.items()
+    assert count == 1, "though it failed twice"
     assert "not readable" in reason
     assert "\n" not in reason
 
