@@ -46,7 +46,7 @@ def for_each(
         yield from _as_completed(futures)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
-        for evaluator, _ in opened.values():
+        for evaluator, _ in list(opened.values()):  # to which threads may still add
             evaluator.abort()  # where all work has ended, this ends idle workers only
         executor.shutdown(wait=True)
         for evaluator, _ in opened.values():
