@@ -5,7 +5,8 @@ a smaller one is its beginning. Lines of other settings stay, and are not read. 
 measured again.
 
 What is not covered: a policy that would have begun differently, had it known of a smaller budget;
-`search` takes more of its pipelines from the coreset when it has more to spend.
+`search` takes more of its pipelines from the coreset when it has more to spend. And changes of the
+policies' own code, or of another autotuner's version: take another folder then.
 """
 
 from __future__ import annotations
