@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NUMBERS = ("before", "after", "evaluations")
 _ROWS = 1 << 14  # that are held in memory at once
 _ZSTD_LEVEL = 19
+_NONE = "no labels in {}: make them with 'ozone data label'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,10 @@ def encode(labels: Iterable[Label]) -> bytes:
 
 def read(path: Path) -> Iterator[Label]:
     """The labels of a file, or of the files in a folder, in order. Raises StoreError."""
-    for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise StoreError(_NONE.format(path))
+    for file in files:
         yield from _read(file)
 
 
@@ -80,7 +84,7 @@ def _read(path: Path) -> Iterator[Label]:
             for batch in file.iter_batches(_ROWS):
                 yield from (Label(**row) for row in batch.to_pylist())
     except FileNotFoundError:
-        raise StoreError(f"no labels in {path}: make them with 'ozone data label'") from None
+        raise StoreError(_NONE.format(path)) from None
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"cannot read {path}: {one_line(str(error))}") from error
 

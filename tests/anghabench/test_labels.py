@@ -51,6 +51,11 @@ def test_a_folder_is_read_as_all_of_its_files(tmp_path: Path) -> None:
     assert list(read(tmp_path)) == [other, LABEL]
 
 
+def test_a_folder_without_labels_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"^no labels in .*: make them with 'ozone data label'$"):
+        list(read(tmp_path))
+
+
 def test_labels_take_little_room() -> None:
     texts = [f"function(sroa<modify-cfg>,gvn<no-pre>,{name})" for name in ("dse", "adce", "sccp")]
     many = [
