@@ -40,6 +40,10 @@ _FILE = "runs.jsonl"
 _OF_A_COST = 4  # contenders that are kept: more of them make the same code, as a rule
 
 
+Item = tuple[CorpusFunction, str]
+"""A function, and the name of a policy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """A pipeline that beats -Oz by the objective: when it was tried, and what it measures."""
@@ -87,27 +91,36 @@ def measure(
     wanted = [(function, name) for function in functions for name in policies]
     missing = [(f, name) for f, name in wanted if (f.id, name) not in found]
 
-    def work(evaluator: Evaluator, _: Cache, item: tuple[CorpusFunction, str]) -> Run | OzoneError:
-        try:
-            return _run(evaluator, *item, settings)
-        except OzoneError as error:
-            return error
-
     left_out = set()
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with path.open("ab") as file, Progress(*columns, console=console) as bar:
         file.write(b"\n" if file.tell() else b"")  # what is before may be half a line
         task = bar.add_task("measuring", total=len(wanted), completed=len(wanted) - len(missing))
-        for index, run in for_each(missing, work, cache=None, jobs=jobs):
+        for (function, name), run in _runs(missing, settings, jobs):
             bar.advance(task)
             if isinstance(run, OzoneError):
                 bar.console.print(f"left out: {run}", highlight=False)
-                left_out.add(missing[index][0].id)
+                left_out.add(function.id)
                 continue
             file.write(json.dumps({"key": key} | dataclasses.asdict(run)).encode() + b"\n")
             file.flush()
-            found[run.function, run.policy] = run
+            found[function.id, name] = run
     return [found[f.id, name] for f, name in wanted if f.id not in left_out]
+
+
+def _runs(
+    items: Sequence[Item], settings: Settings, jobs: int | None
+) -> Iterator[tuple[Item, Run | OzoneError]]:
+    """What came of each item, as they end."""
+
+    def work(evaluator: Evaluator, _: Cache, item: Item) -> Run | OzoneError:
+        try:
+            return _run(evaluator, *item, settings)
+        except OzoneError as error:
+            return error
+
+    for index, run in for_each(items, work, cache=None, jobs=jobs):
+        yield items[index], run
 
 
 def _run(evaluator: Evaluator, function: CorpusFunction, name: str, settings: Settings) -> Run:
