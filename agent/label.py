@@ -54,7 +54,7 @@ from ir_tools.libllvm import identity
 LIMITS = Limits(cpu_s=10.0)  # a pipeline that takes longer on one function is of no use
 STAGES = ("coreset", "search", "broadcast", "verified")
 
-_FORMAT = 1  # raise it when labels of the same wishes would be others
+_FORMAT = 2  # raise it when labels of the same wishes would be others
 _SILENCE_S = 60.0  # in a file or a pipe, which shows no progress bar
 _SAMPLE = 1000  # functions whose winners may be broadcast
 
