@@ -38,6 +38,7 @@ _SOURCES = 4  # that are kept
 _PREPARED = 4  # modules that are kept of each source
 _KEPT = 4  # results
 _USES = 20  # evaluations in one context
+_JUDGEMENTS = 300  # after which z3 has taken some tens of MiB for good
 _SMALL_BYTES = 1 << 15  # of a source; a search of a larger one seldom makes the same twice
 
 
@@ -86,10 +87,11 @@ class _Loaded:
         self._context.close()
 
 
-class _OtherArchitecture(Exception):
-    """Code generation for one architecture changes that of others for the life of the process.
+class _Spent(Exception):
+    """A new process must answer, since this one is not what it was.
 
-    AVR's, for one, turns off jump tables for all.
+    Code generation for one architecture changes that of others for the life of the process (AVR's,
+    for one, turns off jump tables for all), and z3 does not give back all the memory it has taken.
     """
 
 
@@ -109,6 +111,7 @@ class Worker:
         self._targets: dict[Any, Target] = {}
         self._sessions: Sessions | None = None
         self._architecture = ""
+        self._judged = 0
         self._done = 0
         self._blamed: str | None = None
         self._cpu_s = 0.0
@@ -268,6 +271,9 @@ class Worker:
 
     def judge(self, digest: str, rung: str, function: str, target: Side, effort: Effort) -> Any:
         """One rung of the ladder, for a function of the source and its target."""
+        self._judged += 1
+        if self._judged > _JUDGEMENTS:
+            raise _Spent
         _find_libraries()
         from ir_tools.verify import ladder
         from ir_tools.verify.verdict import Side
@@ -322,7 +328,7 @@ class Worker:
             target = Target(options, module)
             architecture = target.triple.partition("-")[0]
             if self._architecture not in ("", architecture):
-                raise _OtherArchitecture
+                raise _Spent
             self._architecture = architecture
             self._targets[key] = target
         return self._targets[key]
@@ -368,7 +374,7 @@ def _serve(worker: Worker, requests: int, replies: int) -> None:
             answer = ("done", getattr(worker, kind)(digest, *arguments)) if known else ("unknown",)
         except OzoneError as error:
             answer = ("error", error)
-        except _OtherArchitecture:
+        except _Spent:
             worker.begin(0)
             _start_afresh(requests, replies)
         worker.begin(0)  # whoever dies while idle blames nobody

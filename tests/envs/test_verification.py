@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.cache import Cache
 from envs.evaluator import Evaluator
 from envs.verification import verify
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
@@ -42,3 +43,38 @@ def test_it_does_not_depend_on_what_was_judged_before_nor_on_who_judges(
     verdicts = [Verdict.from_json(text) for text in one.values()]
     assert {Kind.PROVED, Kind.REFUTED, Kind.UNKNOWN} <= {each.kind for each in verdicts}
     assert Counter("out of budget" in each.reason for each in verdicts)[True] > 0
+
+
+PROVED = """
+define i32 @src(i32 %x) {
+  %y = add i32 %x, %x
+  ret i32 %y
+}
+define i32 @tgt(i32 %x) {
+  %y = shl i32 %x, 1
+  ret i32 %y
+}
+"""
+
+
+def test_a_judge_that_has_judged_often_gives_way_to_a_new_process() -> None:
+    pair = Side(PROVED.encode(), "src"), Side(PROVED.encode(), "tgt")
+    others = children()
+    with Evaluator(1, Cache(None)) as evaluator:
+        (said,) = verify(evaluator, [pair], EFFORT, ["smt"])
+        assert said.kind is Kind.PROVED
+        (worker,) = children() - others
+        assert has_z3(worker)
+        verify(evaluator, [(pair[0], pair[0])] * 300, EFFORT, ["identity"])
+        assert not has_z3(worker)  # the same number, another program
+        (said,) = verify(evaluator, [pair], EFFORT, ["smt"])
+        assert said.kind is Kind.PROVED
+
+
+def children() -> set[str]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {pid for task in tasks for pid in task.read_text().split()}
+
+
+def has_z3(pid: str) -> bool:
+    return "site-packages/z3/" in Path(f"/proc/{pid}/maps").read_text()
