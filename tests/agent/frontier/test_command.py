@@ -83,11 +83,20 @@ def test_unverified_judges_nothing(
 def test_verdicts_are_remembered(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    puts: list[str] = []
+    put = Cache.put_artefact
+
+    def note(cache: Cache, key: str, value: bytes) -> None:
+        puts.append(key)
+        put(cache, key, value)
+
+    monkeypatch.setattr(Cache, "put_artefact", note)
     first = bench(corpus, tmp_path)
-    put: list[str] = []
-    monkeypatch.setattr(Cache, "put_artefact", lambda _, key, value: put.append(key))
+    remembered = set(puts)
+    puts.clear()
     assert bench(corpus, tmp_path, name="b.json")["points"] == first["points"]
-    assert put == []
+    assert remembered
+    assert not remembered & {*puts}  # where a judge ran out of time, another day may tell more
 
 
 @pytest.mark.parametrize(
