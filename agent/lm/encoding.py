@@ -25,6 +25,7 @@ which cannot be declared from their uses.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ class _Encoder:
             raise EncodingError(f"no definition: {line}")
         result, name, parameters, rest = match.groups()
         self.symbols[name] = f"@{NAME}"
-        listed = split(re.sub(r" %\d+(?=,|$)", "", self._plain(parameters)))
+        listed = _split(re.sub(r" %\d+(?=,|$)", "", self._plain(parameters)))
         kind = self._plain(" " + result).split()
         words = [word for word in kind if word not in _LINKAGE]
         kept = [word for group in re.findall(r"#\d+", rest) for word in self.groups.get(group, ())]
@@ -240,15 +241,17 @@ def _unaligned(text: str) -> str:
     return text
 
 
-def split(text: str) -> list[str]:
+def _depths(text: str) -> list[int]:
+    """How many brackets are open after each character."""
+    steps = ((char in "([{<") - (char in ")]}>") for char in text)
+    return list(itertools.accumulate(steps))
+
+
+def _split(text: str) -> list[str]:
     """The parts between the commas that are in no bracket."""
-    parts, depth, start = [], 0, 0
-    for at, char in enumerate(text):
-        depth += (char in "([{<") - (char in ")]}>")
-        if char == "," and not depth:
-            parts.append(text[start:at].strip())
-            start = at + 1
-    return [part for part in [*parts, text[start:].strip()] if part]
+    commas = [at for at, depth in enumerate(_depths(text)) if text[at] == "," and not depth]
+    parts = (text[at + 1 : end] for at, end in itertools.pairwise([-1, *commas, len(text)]))
+    return [part.strip() for part in parts if part.strip()]
 
 
 # --- and back ----------------------------------------------------------------------------------
@@ -268,7 +271,7 @@ def decode(text: str) -> str:
     if match is None:
         raise EncodingError(f"no head of a function: {head[:80]}")
     result, listed, words = match.groups()
-    parameters = split(listed)
+    parameters = _split(listed)
     named = [p if p == "..." else f"{p} %a{n}" for n, p in enumerate(parameters)]
     arguments = len(parameters) - ("..." in parameters)
     decoder = _Decoder(arguments)
@@ -322,7 +325,7 @@ class _Decoder:
             result, parameters = result[:cut].strip(), result[cut + 1 : -1]
         else:
             end = _closing(text, match.end() - 1)
-            parameters = ", ".join(type_of(a) for a in split(text[match.end() : end]))
+            parameters = ", ".join(_type_of(a) for a in _split(text[match.end() : end]))
         convention = " ".join(word for word in result.split() if not word.endswith("math"))
         name = match["name"]
         self._symbols[name] = f"declare {convention} @{name}({parameters})"
@@ -335,29 +338,24 @@ class _Decoder:
                 yield text or f"@{name} = external global i8"
 
 
-def type_of(operand: str) -> str:
+def _type_of(operand: str) -> str:
     """The type that an operand begins with."""
-    depth = 0
-    for at, char in enumerate(operand):
-        depth += (char in "([{<") - (char in ")]}>")
-        if char == " " and not depth:
-            return operand[:at]
-    return operand
+    spaces = (at for at, depth in enumerate(_depths(operand)) if operand[at] == " " and not depth)
+    return operand[: next(spaces, None)]
 
 
 def _closing(text: str, opening: int) -> int:
-    depth = 0
-    for at in range(opening, len(text)):
-        depth += (text[at] in "([{<") - (text[at] in ")]}>")
-        if not depth:
-            return at
-    raise EncodingError(f"a bracket is not closed: {text[:80]}")
+    """Where the bracket is closed that opens there."""
+    try:
+        return opening + _depths(text[opening:]).index(0)
+    except ValueError:
+        raise EncodingError(f"a bracket is not closed: {text[:80]}") from None
 
 
 def _last_bracket(text: str) -> str:
-    depth = 0
-    for at in range(len(text) - 1, -1, -1):
-        depth += (text[at] in ")]}>") - (text[at] in "([{<")
-        if not depth:
-            return text[at:]
-    raise EncodingError(f"a bracket is not opened: {text[:80]}")
+    """The bracket that the text ends with, and what is in it."""
+    before = [0, *_depths(text)[:-1]]
+    start = max(at for at, depth in enumerate(before) if not depth)
+    if text[start] not in "([{<":
+        raise EncodingError(f"a bracket is not opened: {text[:80]}")
+    return text[start:]

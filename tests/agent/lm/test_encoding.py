@@ -131,6 +131,12 @@ def test_what_has_no_head_is_refused(compact: str) -> None:
         decode(compact)
 
 
+@pytest.mark.parametrize("call", ["call void @g0(i32 1", "call i32 ptr) @g0(i32 1)"])
+def test_a_bracket_without_its_other_half_is_refused(call: str) -> None:
+    with pytest.raises(EncodingError, match="bracket"):
+        decode(f"fn void ()\n{call}\nret void\n")
+
+
 def test_a_module_of_two_functions_is_refused() -> None:
     with pytest.raises(EncodingError, match="2 functions"):
         encode(canonical(LOOKUP + "define void @other() {\n  ret void\n}\n"))
