@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -18,6 +17,7 @@ from agent.policy import atoms
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import OzoneError
 from ir_tools.pipeline import Pipeline
+from tests.agent.proposals import Cost, answered
 
 INFO = FunctionInfo("f", 9, False, True, True, ())
 WANTED = set(atoms()[::3])
@@ -40,18 +40,10 @@ def tuned(
     name: str,
     budget: int,
     seed: int = 0,
-    measure: Callable[[Pipeline], float | None] = cost,
+    measure: Cost = cost,
 ) -> list[tuple[Pipeline, float | None]]:
     generator = make_policy(name, seed).propose(INFO, budget)
-    tried: list[tuple[Pipeline, float | None]] = []
-    answer = None
-    while True:
-        try:
-            pipeline = generator.send(answer)
-        except StopIteration:
-            return tried
-        answer = measure(pipeline)
-        tried.append((pipeline, answer))
+    return answered(generator, measure)
 
 
 @pytest.mark.parametrize("budget", [0, 1, 7])

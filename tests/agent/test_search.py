@@ -13,8 +13,7 @@ from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
 from ir_tools.passes import Pass
 from ir_tools.pipeline import Pipeline
-
-Cost = Callable[[Pipeline], float | None]
+from tests.agent.proposals import Cost, answered
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +43,7 @@ def searched(
 ) -> list[tuple[Pipeline, float | None]]:
     """Everything that a search tried, and what it cost."""
     generator = SearchPolicy(seed, seeds=seeds or SEEDS).propose(info, budget)
-    tried: list[tuple[Pipeline, float | None]] = []
-    answer = None
-    while True:
-        try:
-            pipeline = generator.send(answer)
-        except StopIteration:
-            return tried
-        answer = cost(pipeline)
-        tried.append((pipeline, answer))
+    return answered(generator, cost)
 
 
 SEEDS = tuple(random_pipeline(random.Random(seed), atoms()) for seed in range(12))

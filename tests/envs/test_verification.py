@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.figures import children
 from envs.cache import Cache
 from envs.evaluator import Evaluator
 from envs.verification import verify
@@ -59,11 +60,11 @@ define i32 @tgt(i32 %x) {
 
 def test_a_judge_that_has_judged_often_gives_way_to_a_new_process() -> None:
     pair = Side(PROVED.encode(), "src"), Side(PROVED.encode(), "tgt")
-    others = children()
+    others = {*children()}
     with Evaluator(1, Cache(None)) as evaluator:
         (said,) = verify(evaluator, [pair], EFFORT, ["smt"])
         assert said.kind is Kind.PROVED
-        (worker,) = children() - others
+        (worker,) = {*children()} - others
         assert has_z3(worker)
         verify(evaluator, [(pair[0], pair[0])] * 300, EFFORT, ["identity"])
         assert not has_z3(worker)  # the same number, another program
@@ -71,10 +72,5 @@ def test_a_judge_that_has_judged_often_gives_way_to_a_new_process() -> None:
         assert said.kind is Kind.PROVED
 
 
-def children() -> set[str]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {pid for task in tasks for pid in task.read_text().split()}
-
-
-def has_z3(pid: str) -> bool:
+def has_z3(pid: int) -> bool:
     return "site-packages/z3/" in Path(f"/proc/{pid}/maps").read_text()
