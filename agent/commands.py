@@ -343,7 +343,7 @@ def label(options: Namespace) -> int:
     from agent.label import run
     from agent.labelling import Wishes
     from agent.output import write_file
-    from anghabench.store import read
+    from anghabench import labels, store
     from ir_tools.passes import Trust
     from ir_tools.verify.verdict import Accept
 
@@ -354,12 +354,15 @@ def label(options: Namespace) -> int:
         Accept.PROVED if experimental else Accept.TESTED,
         options.seed,
     )
-    console, functions = Console(), read(options.store, options.split)
+    console, functions = Console(), store.read(options.store, options.split)
+    if options.known is not None:
+        known = {one.id for one in labels.read(options.known)}
+        functions = (one for one in functions if one.id not in known)
     summary = run(functions, options.output, wishes, _everywhere(options), console)
     summary.show(console)
     if options.json is not None:
         write_file(options.json, summary.to_json().encode())
-    return 0 if summary.labelled else 1
+    return 1 if summary.functions and not summary.labelled else 0
 
 
 def _everywhere(options: Namespace) -> Any:

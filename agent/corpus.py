@@ -49,6 +49,7 @@ _REVISION = 1  # raise it when `anghabench.functions.parts` makes something else
 _PLANS = {"o0": Plan(), "oz": Plan(before=OZ), "o3": Plan(before="default<O3>")}
 _BATCH = 1000  # modules, or functions, that are in memory at once
 _LIMITS = Limits(cpu_s=20.0)
+_MOST = {"train": 3000, "held-out": 300}  # functions of one project: none has the last word
 _FLEETING = (Status.HANG, Status.OOM, Status.KILLED)  # with other limits, or another day, it works
 
 
@@ -89,6 +90,7 @@ class Counts:
     functions: int = 0  # that there are in the modules
     left_out: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
+    surplus: Counter[str] = field(default_factory=Counter)  # by project
     failed_functions: Counter[str] = field(default_factory=Counter)
 
 
@@ -97,7 +99,7 @@ def build(sources: Sequence[Source], folder: Path, jobs: int | None, console: Co
     bar = Progress(console=console, disable=not console.is_terminal)
     with store.locked(folder / "work"), bar:
         build = _Build(folder, jobs, bar)
-        kept = build.kept(build.found(sources))
+        kept = build.balanced(build.kept(build.found(sources)))
         measured = build.measured(kept)
         versions = dict(itertools.chain(*(source.versions().items() for source in sources)))
         about = _about(build.counts, versions)
@@ -144,6 +146,7 @@ def _about(counts: Counts, versions: Mapping[str, str]) -> dict[str, Any]:
             "similar": duplicates.SIMILAR,
             "permutations": duplicates.PERMUTATIONS,
             "bands": duplicates.BANDS,
+            "most_of_a_project": _MOST,
         },
         "counts": {f.name: getattr(counts, f.name) for f in dataclasses.fields(counts)},
     }
@@ -225,6 +228,18 @@ class _Build:
             self._bar.advance(task)
         self._bar.console.print(f"{len(kept)} of them once")
         return kept
+
+    def balanced(self, kept: Sequence[Found]) -> list[Found]:
+        """Of a large project, so many: those whose ids, which are hashes, come first."""
+        taken, balanced = Counter[tuple[str, str]](), set[str]()
+        for one in sorted(kept, key=lambda one: one.candidate.id):
+            project = one.module.source, one.module.project
+            taken[project] += 1
+            if taken[project] <= _MOST[one.module.split]:
+                balanced.add(one.candidate.id)
+            else:
+                self.counts.surplus["/".join(project)] += 1
+        return [one for one in kept if one.candidate.id in balanced]
 
     # --- what they measure --------------------------------------------------------------------
 

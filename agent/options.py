@@ -235,6 +235,7 @@ def add_label(parser: ArgumentParser) -> None:
         help="candidates for each function, besides minimisation (default 200)",
     )
     add("--split", choices=("train", "held-out"), help="only these functions (default: all)")
+    add("--known", type=Path, metavar="PATH", help="none that has labels in this file or folder")
     add("--seed", type=int, default=0, metavar="N", help="of the random choices (default 0)")
     add("--experimental", action="store_true", help="also passes outside LLVM's own pipelines")
     add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")

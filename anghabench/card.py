@@ -82,6 +82,7 @@ def data_card(folder: Path) -> str:
             f"{found.get('limits', {}).get('shingle')} in a row, of at least "
             f"{found.get('limits', {}).get('similar')}.",
             *_section("Left out as duplicates", _shares(counts.get("removed", {}))),
+            *_section("Left out of large projects", _shares(counts.get("surplus", {}))),
             *_section("Left out for other reasons", _shares(counts.get("left_out", {}))),
             *_section("Failed functions", _shares(counts.get("failed_functions", {}))),
             *_section("Failed modules", _shares(counts.get("failed_modules", {}))),

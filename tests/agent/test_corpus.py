@@ -165,6 +165,23 @@ def test_what_failed_for_want_of_resources_is_tried_again(
     assert store.manifest(tmp_path / "store")["content"] == store.manifest(built)["content"]
 
 
+def test_no_project_has_more_than_its_share(
+    harvest: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(debian, "recipes", lambda: {"held": HELD})
+    monkeypatch.setattr(corpus, "_MOST", {"train": 2, "held-out": 5})
+    corpus.build(sources.chosen([harvest]), tmp_path / "store", 2, QUIET)
+    every: dict[str, list[str]] = {"held": [], "leaky": []}
+    for one in store.read(built):
+        every[one.project].append(one.id)
+    few = {one.id for one in store.read(tmp_path / "store")}
+    assert few == {*sorted(every["held"])[:5], *sorted(every["leaky"])[:2]}
+    assert store.manifest(tmp_path / "store")["about"]["counts"]["surplus"] == {
+        "debian/held": len(every["held"]) - 5,
+        "harvest/leaky": len(every["leaky"]) - 2,
+    }
+
+
 # --- the command -------------------------------------------------------------------------------
 
 

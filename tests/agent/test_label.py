@@ -137,6 +137,19 @@ def test_a_finished_run_has_nothing_left_to_do_and_one_function_more_is_all_that
     assert grown.evaluations == again.evaluations + new[0].evaluations
 
 
+def test_what_has_labels_elsewhere_is_left_to_them(
+    corpus: list[CorpusFunction], run_module: RunModule, tmp_path: Path
+) -> None:
+    store.write(tmp_path / "store", corpus, {})
+    label(corpus[2:], tmp_path / "known" / "a.parquet")
+    arguments = ("data", "label", tmp_path / "store", "--known", tmp_path / "known", *OPTIONS)
+    run_module("agent.cli", *arguments, "-o", tmp_path / "known" / "b.parquet").check()
+    found = {row.id for row in rows(tmp_path / "known" / "b.parquet")}
+    assert found == {function.id for function in corpus[:2]}
+    nothing = run_module("agent.cli", *arguments, "-o", tmp_path / "c.parquet").check()
+    assert b"0 functions labelled" in nothing.stdout
+
+
 def test_other_wishes_are_other_labels(corpus: list[CorpusFunction], tmp_path: Path) -> None:
     output, one = tmp_path / "l.parquet", [named(corpus, "sum")]
     label(one, output)
