@@ -4,6 +4,7 @@ Under the folder, besides what `anghabench.debian` keeps there:
 
     bitcode/NAME/         of a program whose build has ended well
     bitcode/NAME.partial/ of one that is being built
+    cc                    the compiler that builds are given
 
 A program is harvested once. One whose build was interrupted begins anew, from the archives that
 were downloaded. Each has limits of its own; one that fails is reported, and the next one tried.
@@ -22,7 +23,15 @@ from pathlib import Path
 from anghabench import debian
 from anghabench.debian import Recipe
 from anghabench.store import locked
+from ir_tools import clang
 from ir_tools.errors import OzoneError, ToolError
+
+# Configure scripts call the compiler by the hundred, and keep nothing: plain clang will do for them.
+_SCRIPT = """\
+#!/bin/sh
+test -n "${variable}" && exec {keeping} "$@"
+exec {plain} "$@"
+"""
 
 SMOKE = ("zlib", "cjson", "giflib")
 """Recipes that are quick to download and build; one of them is held out."""
@@ -30,7 +39,7 @@ SMOKE = ("zlib", "cjson", "giflib")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiler:
-    """What `$CC` is to be, and how it is told to keep bitcode: where the variable says."""
+    """A compiler that keeps bitcode where the variable says."""
 
     command: str
     folder_variable: str
@@ -75,6 +84,17 @@ def harvest(
                 yield Harvested(recipe.name, 0, str(error))
 
 
+def _script(compiler: Compiler, folder: Path) -> Path:
+    """What `$CC` is to be: the compiler while bitcode is kept, clang without it."""
+    path = folder.resolve() / "cc"
+    plain = shlex.join([*clang.clang(), debian.CFLAGS])
+    path.write_text(
+        _SCRIPT.format(variable=compiler.folder_variable, keeping=compiler.command, plain=plain)
+    )
+    path.chmod(0o755)
+    return path
+
+
 def _harvest(recipe: Recipe, folder: Path, compiler: Compiler, jobs: int, limits: Limits) -> int:
     """How many modules there are, after the build where there was none."""
     kept = folder.resolve() / "bitcode" / recipe.name
@@ -92,7 +112,7 @@ def _harvest(recipe: Recipe, folder: Path, compiler: Compiler, jobs: int, limits
         keep = f"export {compiler.folder_variable}={shlex.quote(str(partial))}"
         keeping = replace(recipe, build=f"{keep}\n{recipe.build}")
         debian.build(
-            keeping, tree, cc=compiler.command, jobs=jobs, env=environment,
+            keeping, tree, cc=str(_script(compiler, folder)), jobs=jobs, env=environment,
             timeout_s=limits.timeout_s, disk_bytes=limits.disk_bytes,
         )  # fmt: skip
         if not partial.exists():

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import shlex
 import shutil
@@ -37,6 +36,8 @@ def clang() -> tuple[str, ...]:
     found = shutil.which("clang-22")
     if found:
         return (found,)
+    import importlib.util  # slow
+
     if importlib.util.find_spec("ziglang"):
         return (sys.executable, "-m", "ziglang", "cc")
     raise ToolError(

@@ -19,15 +19,19 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ir_tools.errors import ToolError, one_line
 from ir_tools.process import ToolResult, run_tool
-from ir_tools.verify import ir
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
+
+if TYPE_CHECKING:  # it takes a while, and ozone-cc asks for `identity` at every start
+    from ir_tools.verify import ir
+
+    Pair = tuple[ir.Function, ir.Function]
 
 ENVIRONMENT_VARIABLE = "OZONE_ALIVE_TV"
 JUDGE = "alive-tv"
-Pair = tuple[ir.Function, ir.Function]
 _QUERIES = 6  # whose time limit is each one's own; then the whole is ended
 _SAFE_EXITS = ("br", "switch", "ret", "unreachable", "resume")
 
