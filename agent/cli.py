@@ -82,6 +82,13 @@ _DATA: _Rows = (
     ("label", options.add_label, commands.label),
 )
 
+_TRAIN: _Rows = (
+    ("prepare", options.add_prepare, commands.prepare),
+    ("pretrain", options.add_train, commands.pretrain),
+    ("sft", options.add_train, commands.sft),
+    ("export", options.add_export, commands.export),
+)
+
 _COMMANDS: _Rows = (
     ("opt", options.add_opt, commands.opt),
     ("cc", lambda parser: None, commands.cc),
@@ -93,6 +100,7 @@ _COMMANDS: _Rows = (
     ("coreset", options.add_coreset, commands.coreset),
     ("baselines", options.add_baselines, commands.baselines),
     ("data", lambda parser: _add_commands(parser, _DATA), commands.data),
+    ("train", lambda parser: _add_commands(parser, _TRAIN), commands.train),
     ("nvp", options.add_nvp, commands.nvp),
     ("bench", options.add_bench, commands.bench),
 )

@@ -229,6 +229,64 @@ def baselines(options: Namespace) -> None:
     print(run(options.folder, settings, options.steps, options.methods, say), end="")
 
 
+def train(options: Namespace) -> None:
+    """train a language model: tokens from a corpus, pretraining, fine-tuning on labels"""
+
+
+def prepare(options: Namespace) -> None:
+    """make tokens of a corpus's training split and its labels"""
+    from rich.console import Console
+
+    from agent.lm.preparation import prepare
+
+    console = Console()
+    about = prepare(
+        options.store, options.labels, options.tokenizer, options.output, options.jobs, console
+    )
+    for name, value in about.items():
+        console.print(f"{name}: {value}", highlight=False)
+
+
+def pretrain(options: Namespace) -> None:
+    """learn the language of IR: the next token, and what was cut out of the middle"""
+    _train(options, "pretrain")
+
+
+def sft(options: Namespace) -> None:
+    """learn to answer a function with its best pipelines, its sizes and its optimised IR"""
+    _train(options, "sft")
+
+
+def export(options: Namespace) -> None:
+    """write a trained model as what runs without torch"""
+    from agent.lm.data import TOKENIZER
+    from agent.lm.export import export
+    from agent.lm.tokenizer import Vocabulary
+
+    export(options.model, Vocabulary.read(options.model / TOKENIZER), options.output)
+
+
+def _train(options: Namespace, task: str) -> None:
+    from agent.lm.training import Settings, train
+
+    settings = Settings(
+        task,
+        options.epochs,
+        options.rate,
+        options.rows,
+        options.accumulate,
+        options.length,
+        options.seed,
+        options.init_from,
+        options.config,
+        options.lora,
+        bf16=not options.fp32,
+        checkpointing=options.checkpointing,
+    )
+    figures = train(options.data, options.output, settings, options.every)
+    print(", ".join(f"{name} {value}" for name, value in figures.items()))
+
+
 def nvp(options: Namespace) -> None:
     """rebuild what the policies nvp and neighbour know, from the training split of a corpus"""
     from rich.console import Console

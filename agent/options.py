@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
@@ -49,6 +50,13 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"{text} is not above 0")
     return number
 
 
@@ -241,6 +249,43 @@ def add_label(parser: ArgumentParser) -> None:
     add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
     add("--ray", metavar="ADDRESS", help="run on this Ray cluster instead")
     add("--json", type=Path, metavar="FILE", help="write a summary to this file")  # fmt: skip
+
+
+def add_prepare(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("store", type=Path, help="a corpus, of which only the training split is read")
+    add("--labels", type=Path, metavar="PATH", help="what 'ozone data label' wrote: file or folder")
+    add("--tokenizer", type=Path, metavar="FILE", help="of the model to start from, if not ours")
+    add("-o", dest="output", type=Path, required=True, metavar="DATA", help="what to write")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
+def add_train(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("data", type=Path, help="what 'ozone train prepare' wrote")
+    add(
+        "-o", dest="output", type=Path, required=True, metavar="RUN", help="begun there, it goes on"
+    )
+    add("--epochs", type=_positive, default=1.0, metavar="X", help="times the data (default 1)")
+    add("--rate", type=_positive, default=1e-3, metavar="X", help="of learning (default 1e-3)")
+    add("--rows", type=_count, default=8, metavar="N", help="of one step on a device (default 8)")
+    add("--accumulate", type=_count, default=1, metavar="N", help="steps of one update (default 1)")
+    add("--length", type=_count, default=1024, metavar="N", help="tokens of a row (default 1024)")
+    add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
+    add("--init-from", default="", metavar="DIR", help="any causal LM (default: from scratch)")
+    add("--config", default="", metavar="FILE", help="of a model from scratch (default: ours)")
+    add("--lora", type=_count, default=0, metavar="RANK", help="train adapters, not the weights")
+    add("--fp32", action="store_true", help="compute in 32 bits, not in bf16")
+    add("--checkpointing", action="store_true", help="less memory, more time")
+    add(
+        "--every", type=_count, default=100, metavar="N", help="steps of a checkpoint (default 100)"
+    )
+
+
+def add_export(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", type=Path, help="the folder 'model' of a run")
+    add("-o", dest="output", type=Path, required=True, metavar="FILE", help="what to write (.onnx)")
 
 
 def add_nvp(parser: ArgumentParser) -> None:

@@ -26,7 +26,7 @@ from anghabench.store import locked
 from ir_tools import clang
 from ir_tools.errors import OzoneError, ToolError
 
-# Configure scripts call the compiler by the hundred, and keep nothing: plain clang will do for them.
+# Configure scripts compile by the hundred, of which nothing is kept: plain clang will do for them.
 _SCRIPT = """\
 #!/bin/sh
 test -n "${variable}" && exec {keeping} "$@"

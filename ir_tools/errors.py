@@ -85,5 +85,9 @@ class ClusterError(OzoneError):
     """A Ray cluster that cannot be reached, or that loses workers again and again."""
 
 
+class ModelError(OzoneError):
+    """Weights or a vocabulary that are missing, damaged, or do not fit what they are used for."""
+
+
 class EncodingError(OzoneError):
     """IR that has no compact text, or a compact text that is no IR."""

@@ -1,0 +1,203 @@
+"""`ozone train prepare`: a corpus and its labels as tokens.
+
+Only the training split is read. The projects whose names have the smallest hashes, about one in
+fifteen, are for validation: what settings are chosen by. What a function's labels say becomes one
+answer for each pipeline that is better than -Oz, the weights falling with what is lost against the
+best; a function that nothing improves has the empty pipeline for an answer.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from agent.lm.data import ABOUT, TOKENIZER, TOKENS, Examples, Ragged
+from agent.lm.prompt import SIMPLIFIED, compact, prompt
+from agent.lm.tokenizer import Marker, Vocabulary, extended, trained
+from agent.optimise import Objective
+from agent.output import write_file
+from agent.parts import job
+from anghabench import labels, store
+from anghabench.labels import Label
+from anghabench.store import CorpusFunction
+from envs.cache import Cache
+from envs.evaluator import Evaluator
+from envs.parallel import for_each
+from ir_tools.errors import ModelError, OzoneError
+from ir_tools.pipeline import Pipeline
+from ir_tools.plan import OZ
+
+MOST_PROMPT = 800  # tokens, of the context that a model from scratch has
+_MOST_OPTIMISED = 300  # tokens of optimised IR: longer ones cost too much of a row
+_VALIDATION = 15  # one in so many projects
+_SHARPNESS = 4.0  # how fast an answer's weight falls with what it loses against the best
+_MARKERS = {Objective.SIZE: Marker.SMALLER, Objective.INSTRUCTIONS: Marker.FEWER}
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A function's compact text, simplified, and after its best pipeline ("" without one)."""
+
+    simplified: str
+    optimised: str
+
+
+def prepare(
+    folder: Path,
+    labelled: Path | None,
+    tokenizer: Path | None,
+    output: Path,
+    jobs: int | None,
+    console: Console,
+) -> dict[str, Any]:
+    """Write the folder that training reads; what it was made from. Raises OzoneError.
+
+    The vocabulary is learnt from the functions, or another model's, extended.
+    """
+    known = tokenizer and extended(_read(tokenizer), str(tokenizer))
+    rows = _by_function(labels.read(labelled)) if labelled else {}
+    functions = list(store.read(folder, "train"))
+    texts = _texts(functions, rows, jobs, console)
+    kept = [one for one in functions if one.id in texts]
+    if not kept:
+        raise ModelError(f"no training functions in {folder}: 'ozone data build' makes some")
+    vocabulary = known or trained(texts[one.id].simplified for one in kept)
+    examples = _examples(kept, texts, rows, vocabulary)
+    about = _about(folder, kept, examples, texts, vocabulary)
+    output.mkdir(parents=True, exist_ok=True)
+    write_file(output / TOKENIZER, vocabulary.json)
+    examples.write(output / TOKENS)
+    write_file(output / ABOUT, (json.dumps(about, indent=1) + "\n").encode())
+    return about
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+
+
+Rows = Mapping[str, Sequence[Label]]
+
+
+def _by_function(rows: Iterable[Label]) -> Rows:
+    found: collections.defaultdict[str, list[Label]] = collections.defaultdict(list)
+    for row in rows:
+        found[row.id].append(row)
+    return found
+
+
+def _texts(
+    functions: Sequence[CorpusFunction], rows: Rows, jobs: int | None, console: Console
+) -> dict[str, Texts]:
+    """By function; those that have no compact text are left out."""
+
+    def work(evaluator: Evaluator, _: Cache, function: CorpusFunction) -> Texts | None:
+        best = next((row.pipeline for row in rows.get(function.id, ()) if _is_best(row)), "")
+        with contextlib.suppress(OzoneError):
+            simplified = compact(_after(evaluator, function, SIMPLIFIED))
+            return Texts(simplified, compact(_after(evaluator, function, best)) if best else "")
+        return None
+
+    results = for_each(functions, work, cache=None, jobs=jobs)
+    with contextlib.closing(results):
+        tracked = track(results, "reading functions", total=len(functions), console=console)
+        return {functions[index].id: texts for index, texts in tracked if texts}
+
+
+def _is_best(row: Label) -> bool:
+    return row.objective == Objective.SIZE and row.rank == 0 and row.pipeline != OZ
+
+
+def _after(evaluator: Evaluator, function: CorpusFunction, pipeline: str) -> bytes:
+    (change,) = evaluator.changes(job(function, pipeline), [function.symbol])
+    return change.after
+
+
+def _examples(
+    kept: Sequence[CorpusFunction], texts: Mapping[str, Texts], rows: Rows, vocabulary: Vocabulary
+) -> Examples:
+    owners, answers, weights = list[int](), list[list[int]](), list[float]()
+    for index, one in enumerate(kept):
+        found = list(_answers(rows.get(one.id, ()), vocabulary))
+        total = sum(weight for _, weight in found)
+        for tokens, weight in found:
+            owners.append(index)
+            answers.append(tokens)
+            weights.append(weight / total)
+    each = [texts[one.id] for one in kept]
+    return Examples(
+        code=Ragged.of(prompt(vocabulary, one.simplified, MOST_PROMPT) for one in each),
+        validation=np.array([is_validation(one.project) for one in kept]),
+        optimised=Ragged.of(_optimised(one.optimised, vocabulary) for one in each),
+        owners=np.array(owners, np.int32),
+        answers=Ragged.of(answers),
+        weights=np.array(weights, np.float32),
+    )
+
+
+def is_validation(project: str) -> bool:
+    """Whether a project's functions are for validation."""
+    return hashlib.sha256(project.encode()).digest()[0] < 256 // _VALIDATION
+
+
+def _optimised(text: str, vocabulary: Vocabulary) -> list[int]:
+    code = vocabulary.code(text)
+    if not code or len(code) > _MOST_OPTIMISED:
+        return []
+    return [vocabulary.marker(Marker.OPTIMISED), *code, vocabulary.marker(Marker.END)]
+
+
+def _answers(rows: Sequence[Label], vocabulary: Vocabulary) -> Iterator[tuple[list[int], float]]:
+    """Each pipeline worth proposing, as tokens, and its weight."""
+    for objective, marker in _MARKERS.items():
+        own = [row for row in rows if row.objective == objective]
+        most = max((row.before - row.after for row in own), default=0)
+        for row in own:
+            lost = 1 - (row.before - row.after) / most if most else 0.0
+            pipeline = Pipeline() if row.pipeline == OZ else Pipeline.parse(row.pipeline)
+            if lost < 1:
+                tokens = [
+                    vocabulary.marker(marker), *vocabulary.passes_of(pipeline),
+                    vocabulary.marker(Marker.END),
+                    vocabulary.marker(Marker.BEFORE), vocabulary.size(row.before),
+                    vocabulary.marker(Marker.AFTER), vocabulary.size(row.after),
+                ]  # fmt: skip
+                yield tokens, float(np.exp(-_SHARPNESS * lost))
+
+
+def _about(
+    folder: Path,
+    kept: Sequence[CorpusFunction],
+    examples: Examples,
+    texts: Mapping[str, Texts],
+    vocabulary: Vocabulary,
+) -> dict[str, Any]:
+    """What the data was made from, and how compact it is."""
+    lengths = np.diff(examples.code.starts) - 2
+    instructions = np.array([texts[one.id].simplified.count("\n") for one in kept])
+    whole = lengths < MOST_PROMPT - 2
+    validation = {one.project for one in kept if is_validation(one.project)}
+    return {
+        "store": store.manifest(folder)["content"],
+        "vocabulary": vocabulary.fingerprint,
+        "tokens_in_vocabulary": len(vocabulary),
+        "functions": len(kept),
+        "validation": sorted(validation),
+        "labelled": len(np.unique(examples.owners)),
+        "answers": len(examples.answers),
+        "tokens": int(len(examples.code.flat) + len(examples.answers.flat)),
+        "tokens_per_instruction": float(np.median((lengths / instructions)[whole])),
+        "whole_share": float(np.mean(whole)),
+    }

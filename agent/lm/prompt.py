@@ -1,0 +1,42 @@
+"""A function as the model reads it.
+
+What the front end wrote is three times as long as it must be, so the model is shown what a few
+cheap passes leave of it: memory in registers, trivial redundancies gone. Its pipelines are for the
+function as it was. A function that is too long for the context is shown with its middle cut out,
+after a token that says how long it was.
+"""
+
+from __future__ import annotations
+
+from agent.lm.encoding import encode
+from agent.lm.tokenizer import Marker, Vocabulary
+from ir_tools.canonical import canonical_text
+from ir_tools.llvm import Context
+
+SIMPLIFIED = "function(sroa<modify-cfg>,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)"
+"""What runs on a function before the model is shown it."""
+
+
+def compact(part: bytes) -> str:
+    """The compact text of bitcode with one function. Raises ParseError, EncodingError."""
+    with Context() as context, context.parse(part, "part") as module:
+        return encode(canonical_text(module))
+
+
+def prompt(vocabulary: Vocabulary, text: str, most: int) -> list[int]:
+    """At most so many tokens for the compact text of a simplified function."""
+    code = vocabulary.code(text)
+    instructions = vocabulary.size(text.count("\n"))
+    return [
+        vocabulary.marker(Marker.FUNCTION),
+        instructions,
+        *shortened(vocabulary, code, most - 2),
+    ]
+
+
+def shortened(vocabulary: Vocabulary, code: list[int], most: int) -> list[int]:
+    """Code of at most so many tokens: what is cut out of its middle leaves a mark."""
+    if len(code) <= most:
+        return code
+    tail = (most - 1) // 2
+    return [*code[: most - 1 - tail], vocabulary.marker(Marker.CUT), *code[len(code) - tail :]]

@@ -1,0 +1,292 @@
+"""Training: rows of packed examples through Hugging Face's Trainer.
+
+AdamW (0.9, 0.95, decay 0.1), warm-up, then a cosine to a tenth of the rate. What a run does depends
+on its settings, its data and its seed: resumed after a kill, it goes on from its last checkpoint
+over the same rows, to the same losses. On several devices, start it with `torchrun`. Needs the
+`train` extra.
+
+The run's folder has the settings as they were resolved, checkpoints, a log of losses for
+TensorBoard and `losses.jsonl`, and in the end the model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import random
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent.lm import data
+from agent.lm.data import Example, Examples, Parts, Row
+from agent.lm.model import fresh, load, save
+from agent.lm.tokenizer import Marker, Vocabulary
+from agent.output import write_file
+from ir_tools.errors import ModelError, ToolError, one_line
+from ir_tools.process import run_tool
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+SETTINGS, LOSSES = "settings.json", "losses.jsonl"
+
+_BETAS = (0.9, 0.95)
+_DECAY = 0.1
+_WARM_UP = 0.03  # of all steps
+_LEAST_RATE = 0.1  # of the highest one
+_VALIDATION_ROWS = 32
+_GIT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a run's result depends on, besides the data.
+
+    `task` is `pretrain` or `sft`; a batch is `rows` of `length` tokens, in so many `steps` for each
+    update of the weights.
+    """
+
+    task: str
+    epochs: float = 1.0
+    rate: float = 1e-3
+    rows: int = 8
+    accumulate: int = 1
+    length: int = 1024
+    seed: int = 0
+    init: str = ""  # a model's folder; from scratch where it is empty
+    config: str = ""  # of a model from scratch; ours where it is empty
+    lora: int = 0  # rank of adapters that are trained in place of the weights; 0 for none
+    bf16: bool = True
+    checkpointing: bool = False  # compute activations twice, to keep fewer
+    parts: Parts = Parts()
+
+
+def train(folder: Path, output: Path, settings: Settings, every: int) -> dict[str, Any]:
+    """Train on the data of a folder; what is in the output goes on. Gives the last figures.
+
+    A checkpoint is written after so many steps. Raises ModelError, before anything takes long.
+    """
+    vocabulary = Vocabulary.read(folder / data.TOKENIZER)
+    examples = Examples.read(folder / data.TOKENS)
+    manifest = _resolved(folder, output, settings)
+    model = _model(vocabulary, settings)
+    rows = _rows(examples, vocabulary, settings, validation=False)
+    if not rows:
+        raise ModelError(f"nothing in {folder} to learn from by '{settings.task}'")
+    trainer = _trainer(model, rows, _few(examples, vocabulary, settings), output, settings, every)
+    resumed = any(output.glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=resumed or None)
+    figures = trainer.evaluate() if trainer.eval_dataset else {}
+    history = trainer.state.log_history
+    if trainer.is_world_process_zero():
+        _write_losses(output, history)
+        trained = _merged(trainer.model)
+        notes = {**manifest, "steps": trainer.state.global_step, "rows": len(rows)}
+        save(trained, vocabulary, output / "model", notes)
+    return {**figures, "steps": trainer.state.global_step, "tokens": _tokens(rows)}
+
+
+def _resolved(folder: Path, output: Path, settings: Settings) -> dict[str, Any]:
+    """The settings, in the output's folder. Raises ModelError where a run had others."""
+    manifest = {
+        "settings": dataclasses.asdict(settings),
+        "data": data.about(folder),
+        "commit": _commit(),
+    }
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if (output / SETTINGS).exists():
+            before = json.loads((output / SETTINGS).read_bytes())
+            if any(before[key] != manifest[key] for key in ("settings", "data")):
+                raise ModelError(f"{output} is of a run with other settings or data: name another")
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"cannot use {output}: {one_line(str(error))}") from error
+    write_file(output / SETTINGS, (json.dumps(manifest, indent=1) + "\n").encode())
+    return manifest
+
+
+def _commit() -> str:
+    """Of the source tree that this runs from; empty where it is not one."""
+    argv = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    with contextlib.suppress(ToolError):
+        return run_tool(argv, timeout_s=_GIT_TIMEOUT_S).check().stdout.decode().strip()
+    return ""
+
+
+def _model(vocabulary: Vocabulary, settings: Settings) -> PreTrainedModel:
+    if settings.init:
+        model = load(Path(settings.init), vocabulary)
+    else:
+        config = Path(settings.config) if settings.config else None
+        model = fresh(vocabulary, config, settings.seed)
+    if not settings.lora:
+        return model
+    try:
+        import peft
+    except ImportError as error:
+        raise ModelError("LoRA needs peft: run \"pip install '.[train]'\"") from error
+    chosen = peft.LoraConfig(
+        r=settings.lora, lora_alpha=2 * settings.lora, target_modules="all-linear",
+        modules_to_save=["embed_tokens"], ensure_weight_tying=True, task_type="CAUSAL_LM",
+    )  # fmt: skip
+    return peft.get_peft_model(model, chosen)
+
+
+def _merged(model: Any) -> PreTrainedModel:
+    """The model with its adapters, where it has some, taken into its weights."""
+    return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _rows(
+    examples: Examples, vocabulary: Vocabulary, settings: Settings, validation: bool
+) -> list[Row]:
+    """All rows of all epochs, in the order in which they are read."""
+    pad, rows = vocabulary.marker(Marker.PAD), list[Row]()
+    epochs = max(1, round(settings.epochs + 0.5)) if not validation else 1
+    for epoch in range(epochs):
+        rng = random.Random(f"{settings.seed} {epoch} {validation}")
+        found: Iterator[Example]
+        if settings.task == "pretrain":
+            found = data.documents(examples, vocabulary, rng, validation)
+        else:
+            found = data.answered(examples, vocabulary, settings.parts, rng, validation)
+        each = [_small(row) for row in data.packed(found, settings.length, pad)]
+        left = 1.0 if validation else settings.epochs - epoch
+        rng.shuffle(each)
+        rows += each[: round(len(each) * min(1.0, max(0.0, left)))]
+    return rows
+
+
+def _few(examples: Examples, vocabulary: Vocabulary, settings: Settings) -> list[Row]:
+    return _rows(examples, vocabulary, settings, validation=True)[:_VALIDATION_ROWS]
+
+
+def _small(row: Row) -> Row:
+    """The same in less memory: all rows of a run are kept."""
+    types = {"tokens": np.int32, "targets": np.int32, "positions": np.int32,
+             "examples": np.int16, "branches": np.int16}  # fmt: skip
+    small = {name: getattr(row, name).astype(kind) for name, kind in types.items()}
+    return dataclasses.replace(row, **small)
+
+
+def _tokens(rows: Iterable[Row]) -> int:
+    return sum(int((row.examples >= 0).sum()) for row in rows)
+
+
+def batch(rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+    """Rows as a model takes them: `attention_mask` is what is added to the attention's logits.
+
+    Shapes (rows, length), of the mask (rows, 1, length, length).
+    """
+    import torch
+
+    def stacked(name: str, kind: torch.dtype) -> torch.Tensor:
+        return torch.from_numpy(np.stack([getattr(row, name) for row in rows])).to(kind)
+
+    example, branch = stacked("examples", torch.int32), stacked("branches", torch.int32)
+    length = example.shape[1]
+    seen = example[:, :, None] == example[:, None, :]
+    seen &= (branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None])
+    seen &= torch.ones(length, length, dtype=torch.bool).tril()
+    mask = torch.zeros(seen.shape, dtype=torch.float32)
+    mask.masked_fill_(~seen, torch.finfo(torch.float32).min)
+    return {
+        "input_ids": stacked("tokens", torch.int64),
+        "labels": stacked("targets", torch.int64),
+        "weights": stacked("weights", torch.float32),
+        "position_ids": stacked("positions", torch.int64),
+        "attention_mask": mask[:, None],
+    }
+
+
+def weighted_loss(
+    logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """The mean cross entropy, by weight; `logits` of shape (rows, length, vocabulary)."""
+    import torch
+
+    flat = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), targets.flatten(), reduction="none"
+    )
+    weights = weights.flatten()
+    return (flat * weights).sum() / weights.sum().clamp(min=1e-6)
+
+
+# --- Hugging Face's Trainer ----------------------------------------------------------------------
+
+
+def _trainer(
+    model: Any, rows: list[Row], few: list[Row], output: Path, settings: Settings, every: int
+) -> Any:
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    class Weighted(Trainer):
+        """Reads rows in their order, and weighs each token's loss."""
+
+        def compute_loss(
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
+        ) -> Any:
+            targets, weights = inputs.pop("labels"), inputs.pop("weights")
+            outputs = model(**inputs, use_cache=False)
+            loss = weighted_loss(outputs.logits, targets, weights)
+            return (loss, outputs) if return_outputs else loss
+
+        def _get_train_sampler(self, dataset: Any = None) -> Any:
+            return torch.utils.data.SequentialSampler(rows)
+
+    arguments = TrainingArguments(
+        output_dir=str(output),
+        num_train_epochs=1,  # the rows are those of all epochs
+        per_device_train_batch_size=settings.rows,
+        per_device_eval_batch_size=settings.rows,
+        gradient_accumulation_steps=settings.accumulate,
+        learning_rate=settings.rate,
+        adam_beta1=_BETAS[0],
+        adam_beta2=_BETAS[1],
+        weight_decay=_DECAY,
+        warmup_steps=_WARM_UP,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": _LEAST_RATE},
+        bf16=settings.bf16,
+        activation_checkpointing=settings.checkpointing,
+        disable_tqdm=not sys.stderr.isatty(),
+        seed=settings.seed,
+        logging_steps=max(1, every // 10),
+        save_steps=every,
+        save_total_limit=2,
+        eval_strategy="steps" if few else "no",
+        eval_steps=every,
+        prediction_loss_only=True,
+        report_to=_reports(),
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        use_cpu=not torch.cuda.is_available(),
+    )
+    return Weighted(
+        model=model, args=arguments, data_collator=batch, train_dataset=rows,
+        eval_dataset=few or None,
+    )  # fmt: skip
+
+
+def _reports() -> list[str]:
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError:
+        return []
+    return ["tensorboard"]
+
+
+def _write_losses(output: Path, history: Iterable[dict[str, Any]]) -> None:
+    lines = (json.dumps(each) + "\n" for each in history)
+    write_file(output / LOSSES, "".join(lines).encode())

@@ -1,0 +1,85 @@
+"""The exported model says what the checkpoint says, for prompts and for branches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.cli import main
+from agent.lm import model
+from agent.lm.engine import Engine
+from agent.lm.tokenizer import Marker, Vocabulary
+from agent.sampling import Grammar, greedy, priority
+from ir_tools.errors import ModelError
+from tests.agent.lm import tiny
+
+torch = pytest.importorskip("torch", reason="needs ozone[train]")
+pytest.importorskip("transformers", reason="needs ozone[train]")
+pytest.importorskip("onnxscript", reason="needs ozone[train]")
+pytest.importorskip("onnxruntime", reason="needs ozone[train]")
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return tiny.vocabulary()
+
+
+@pytest.fixture(scope="module")
+def folder(vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("engine")
+    chosen = model.fresh(vocabulary, tiny.config(path), seed=3)
+    with torch.no_grad():
+        for weight in chosen.parameters():
+            weight.mul_(4.0)  # so that no token is as good as another
+    model.save(chosen, vocabulary, path / "model", {})
+    arguments = ("export", path / "model", "-o", path / "model.onnx")
+    assert main(["train", *map(str, arguments)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Engine:
+    return Engine(folder / "model.onnx")
+
+
+def wanted(folder: Path, vocabulary: Vocabulary, tokens: list[int]) -> np.ndarray:
+    chosen = model.load(folder / "model", vocabulary).eval()
+    with torch.no_grad():
+        return chosen(torch.tensor([tokens])).logits[0, -1].numpy()
+
+
+def test_branches_of_different_lengths_share_a_prompt(
+    engine: Engine, folder: Path, vocabulary: Vocabulary
+) -> None:
+    prompt = [3, 300, 40, 7, 8, 9]
+    root, logits = engine.read(prompt)
+    assert logits == pytest.approx(wanted(folder, vocabulary, prompt), abs=0.05)
+    (one, _), _ = engine.advance([root, root], [11, 12])
+    (two, other), after = engine.advance([one, root], [13, 14])
+    assert after[0] == pytest.approx(wanted(folder, vocabulary, [*prompt, 11, 13]), abs=0.05)
+    assert after[1] == pytest.approx(wanted(folder, vocabulary, [*prompt, 14]), abs=0.05)
+    assert (two.length, other.length) == (8, 7)
+    # Whoever else is computed beside it changes nothing.
+    _, alone = engine.advance([two], [15])
+    _, beside = engine.advance([other, two, root], [16, 15, 17])
+    assert beside[1] == pytest.approx(alone[0], abs=1e-4)
+
+
+def test_samples_are_unique_and_the_first_is_greedy(engine: Engine, vocabulary: Vocabulary) -> None:
+    grammar = Grammar(vocabulary.passes, vocabulary.marker(Marker.END), most=6, least=1)
+    samples = priority(engine, [3, 300, 40, 7], grammar, 12)
+    assert len({sample.tokens for sample in samples}) == 12
+    assert samples[0] == greedy(engine, [3, 300, 40, 7], grammar)
+    assert all(vocabulary.pipeline(sample.tokens).atoms() for sample in samples)
+
+
+def test_what_is_no_model_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    with pytest.raises(ModelError, match=r"cannot read .*: No such file"):
+        Engine(path)
+    path.write_bytes((folder / "model.onnx").read_bytes()[:-5000])
+    with pytest.raises(ModelError, match="is no model") as caught:
+        Engine(path)
+    assert "\n" not in str(caught.value)
