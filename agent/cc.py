@@ -31,7 +31,8 @@ from ir_tools.process import unwinding
 
 OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
-    "OZONE_POLICY": "oz, random, coreset or search (default coreset)",
+    "OZONE_POLICY": "oz, random, coreset, search, nvp, neighbour or lm (default coreset)",
+    "OZONE_MODEL": "the folder of the model that lm asks",
     "OZONE_OBJECTIVE": "size, text or instructions (default size)",
     "OZONE_ACCEPT": "the weakest verdict that will do: proved, bounded or tested (default)",
     "OZONE_SEED": "seed of the random choices (default 0)",

@@ -259,11 +259,9 @@ def sft(options: Namespace) -> None:
 
 def export(options: Namespace) -> None:
     """write a trained model as what runs without torch"""
-    from agent.lm.data import TOKENIZER
     from agent.lm.export import export
-    from agent.lm.tokenizer import Vocabulary
 
-    export(options.model, Vocabulary.read(options.model / TOKENIZER), options.output)
+    export(options.model, options.output)
 
 
 def _train(options: Namespace, task: str) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from agent.names import MODEL_VARIABLE
 from envs.cache import Cache, code_identity
 from ir_tools import clang, libllvm
 from ir_tools.verify import alive
@@ -41,9 +44,10 @@ class Compiled:
 def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compiled]) -> Compiled:
     """The compilation of some bitcode under some wishes: stored, or made and then stored.
 
-    Another Ozone, LLVM, clang or alive-tv, or wishes that print differently, make another entry.
+    Another Ozone, LLVM, clang, alive-tv or model, or wishes that print differently, make another
+    entry.
     """
-    tools = (clang.identity(), libllvm.identity(), alive.identity())
+    tools = (clang.identity(), libllvm.identity(), alive.identity(), _model_identity())
     about = json.dumps((repr(wishes), code_identity(*_PACKAGES), *tools))
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
@@ -52,6 +56,15 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     compiled = make()
     cache.put_artefact(key, _pack(compiled))
     return compiled
+
+
+def _model_identity() -> str:
+    """Changes when the user names another language model, or has trained it further."""
+    folder = os.environ.get(MODEL_VARIABLE)
+    if not folder:
+        return ""
+    times = [(path.name, path.stat().st_mtime_ns) for path in sorted(Path(folder).glob("*"))]
+    return f"{folder} {times}"
 
 
 def _pack(compiled: Compiled) -> bytes:

@@ -19,7 +19,7 @@ from agent import inlining
 from envs.evaluation import Evaluation, FunctionInfo, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools import recipe
-from ir_tools.errors import OzoneError, WorkerError
+from ir_tools.errors import ModelError, OzoneError, WorkerError
 from ir_tools.passes import Trust
 from ir_tools.plan import OZ, OZ_FUNCTION, Plan
 from ir_tools.target import TargetOptions
@@ -108,9 +108,13 @@ def optimise(evaluator: Evaluator, source: Source, settings: Settings) -> Outcom
     outcome = Outcome(plan, baseline, baseline, warnings=_warnings(source, info, settings))
     if settings.budget <= 0 or settings.policy == "oz" or not info.functions:
         return outcome
-    from agent.policy import make_policy  # after the answers that need none
+    from agent.policy import CoresetPolicy, make_policy  # after the answers that need none
 
-    policy = make_policy(settings.policy, settings.seed, settings.trust)
+    try:
+        policy = make_policy(settings.policy, settings.seed, settings.trust)
+    except ModelError as error:  # which must not fail a build
+        policy, warning = CoresetPolicy(), f"{source.name}: {error}; the coreset stands in for it"
+        outcome = dataclasses.replace(outcome, warnings=(*outcome.warnings, warning))
     return Search(evaluator, source, info, settings).run(outcome, policy)
 
 
@@ -227,13 +231,21 @@ class Search:
         self, functions: list[FunctionInfo], inlined: Collection[str]
     ) -> list[FunctionInfo]:
         """The same, with what their pipelines will run on, where that can be taken out."""
-        job = Job(self._source, recipe.plan({}, inlined), self._settings.target)
+        from agent.policy import SIMPLIFIED
+
+        names = [function.name for function in functions]
+        plan = recipe.plan(dict.fromkeys(names, SIMPLIFIED), inlined)
         try:
-            changes = self._evaluator.changes(job, [function.name for function in functions])
+            changes = self._evaluator.changes(Job(self._source, plan, self._settings.target), names)
         except WorkerError:  # measuring will say so too
             return functions
-        parts = {change.function: change.before for change in changes}
-        return [dataclasses.replace(f, part=parts.get(f.name, b"")) for f in functions]
+        parts = {change.function: (change.before, change.after) for change in changes}
+        nothing = b"", b""
+        return [
+            dataclasses.replace(f, part=part, simplified=simplified)
+            for f in functions
+            for part, simplified in [parts.get(f.name, nothing)]
+        ]
 
     def _measure(
         self, plans: list[Plan], own_sections: bool = False

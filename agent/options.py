@@ -285,7 +285,14 @@ def add_train(parser: ArgumentParser) -> None:
 def add_export(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, help="the folder 'model' of a run")
-    add("-o", dest="output", type=Path, required=True, metavar="FILE", help="what to write (.onnx)")
+    add(
+        "-o",
+        dest="output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="what OZONE_MODEL is to name",
+    )
 
 
 def add_nvp(parser: ArgumentParser) -> None:

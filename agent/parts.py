@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.optimise import Objective
-from agent.policy import Policy
+from agent.policy import SIMPLIFIED, Policy
 from anghabench.functions import DELETED
 from anghabench.store import CorpusFunction, Measured
 from envs.evaluation import Evaluation, FunctionInfo, Job, Source, Status
 from envs.evaluator import Evaluator
-from ir_tools.errors import OzoneError
+from ir_tools.errors import OzoneError, WorkerError
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ, Plan
 from ir_tools.target import TargetOptions
@@ -99,6 +99,7 @@ def explore(
     info = FunctionInfo(
         name=function.id, instructions=function.o0.instructions, is_local=False, may_inline=True,
         has_minsize=True, users=(), part=function.bitcode,
+        simplified=_simplified(evaluator, function) if policy.reads_part else b"",
     )  # fmt: skip
     proposals = policy.propose(info, budget)
     tried: list[tuple[str, Measured | Status]] = []
@@ -113,6 +114,20 @@ def explore(
             except StopIteration:
                 break
     return Explored(baseline, tuple(tried))
+
+
+def _simplified(evaluator: Evaluator, function: CorpusFunction) -> bytes:
+    """Nothing where LLVM crashes on it: a policy does without, or does something else."""
+    try:
+        return after(evaluator, function, SIMPLIFIED)
+    except WorkerError:
+        return b""
+
+
+def after(evaluator: Evaluator, function: CorpusFunction, pipeline: str) -> bytes:
+    """The part after a pipeline, as bitcode. Raises OzoneError."""
+    (change,) = evaluator.changes(job(function, pipeline), [function.symbol])
+    return change.after
 
 
 def _baseline(evaluator: Evaluator, function: CorpusFunction) -> Measured:

@@ -20,11 +20,14 @@ from ir_tools.pipeline import Pipeline
 Proposals = Generator[Pipeline, float | None, None]
 
 _RANDOM_LENGTHS = (4, 20)
+SIMPLIFIED = "function(sroa<modify-cfg>,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)"
+"""What leaves of a function what matters: `FunctionInfo.simplified`."""
+
 FIRST = Pass("sroa<modify-cfg>", next(s for s in FUNCTION_SCOPES if s.value == "function"))
 
 
 class Policy(Protocol):
-    """Anything that proposes pipelines; with `reads_part`, from `FunctionInfo.part` as well."""
+    """Anything that proposes pipelines; with `reads_part`, from a function's code as well."""
 
     adaptive: bool
     reads_part: bool
@@ -112,6 +115,12 @@ def _neighbour(seed: int, trust: Trust) -> Policy:
     return NeighbourPolicy()
 
 
+def _lm(seed: int, trust: Trust) -> Policy:
+    from agent.lm.policy import LmPolicy
+
+    return LmPolicy()
+
+
 POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
     "oz": lambda seed, trust: OzPolicy(),
     "random": RandomPolicy,
@@ -119,6 +128,7 @@ POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
     "search": _search,
     "nvp": _nvp,
     "neighbour": _neighbour,
+    "lm": _lm,
 }
 
 

@@ -102,7 +102,8 @@ class FunctionInfo:
     """A defined function of the source module, as a policy sees it.
 
     `users` names, use by use, the function that calls it or takes its address; "" for a constant.
-    `part` is what its pipeline will run on, as bitcode, for policies that read it.
+    `part` is what its pipeline will run on, as bitcode, for policies that read it; `simplified` is
+    what a few cheap passes leave of that.
     """
 
     name: str
@@ -112,6 +113,7 @@ class FunctionInfo:
     has_minsize: bool  # or optnone, which excludes it
     users: tuple[str, ...]
     part: bytes = field(default=b"", repr=False)
+    simplified: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

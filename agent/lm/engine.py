@@ -19,6 +19,8 @@ from ir_tools.errors import ModelError, one_line
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MODEL = "model.onnx"
+
 _HIDDEN = -1e9
 
 
@@ -52,8 +54,9 @@ class Engine:
             self._session = onnxruntime.InferenceSession(
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
-            shape = next(i.shape for i in self._session.get_inputs() if i.name == "prompt_keys")
-            self._layers, self._heads, _, self._width = shape
+            shapes = {each.name: each.shape for each in self._session.get_inputs()}
+            self._layers, self._heads, _, self._width = shapes["prompt_keys"]
+            self.tokens = int(self._session.get_outputs()[0].shape[1])  # in the vocabulary
         except OSError as error:
             raise ModelError(f"cannot read {path}: {error.strerror}") from error
         except (

@@ -19,8 +19,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.lm.data import TOKENIZER
+from agent.lm.engine import MODEL
 from agent.lm.model import load
 from agent.lm.tokenizer import Vocabulary
+from agent.output import write_file
 from ir_tools.errors import ModelError
 
 if TYPE_CHECKING:
@@ -34,13 +37,14 @@ OUTPUTS = ("logits", "new_keys", "new_values")
 _OPSET = 20
 
 
-def export(folder: Path, vocabulary: Vocabulary, output: Path) -> None:
-    """Write the graph of a model's folder. Raises ModelError."""
+def export(folder: Path, output: Path) -> None:
+    """Write a folder with the graph of a model and its vocabulary. Raises ModelError."""
     try:
         import onnx
         import torch
     except ImportError as error:
         raise ModelError("exporting needs onnx: run \"pip install '.[train]'\"") from error
+    vocabulary = Vocabulary.read(folder / TOKENIZER)
     model = load(folder, vocabulary)
     if model.config.model_type != "llama":
         raise ModelError(f"a model of the kind '{model.config.model_type}' cannot be exported yet")
@@ -55,8 +59,9 @@ def export(folder: Path, vocabulary: Vocabulary, output: Path) -> None:
     graph = program.model_proto
     _halve(graph.graph)
     onnx.checker.check_model(graph)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, output)
+    output.mkdir(parents=True, exist_ok=True)
+    write_file(output / MODEL, graph.SerializeToString())
+    write_file(output / TOKENIZER, vocabulary.json)
 
 
 def _sample(config: Any) -> tuple[torch.Tensor, ...]:

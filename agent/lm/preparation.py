@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.progress import track
 
 from agent.lm.data import ABOUT, TOKENIZER, TOKENS, Examples, Ragged
-from agent.lm.prompt import SIMPLIFIED, compact, prompt
+from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import Marker, Vocabulary, extended, trained
 from agent.optimise import Objective
 from agent.output import write_file
-from agent.parts import job
+from agent.parts import after
+from agent.policy import SIMPLIFIED
 from anghabench import labels, store
 from anghabench.labels import Label
 from anghabench.store import CorpusFunction
@@ -37,7 +38,6 @@ from ir_tools.errors import ModelError, OzoneError
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ
 
-MOST_PROMPT = 800  # tokens, of the context that a model from scratch has
 _MOST_OPTIMISED = 300  # tokens of optimised IR: longer ones cost too much of a row
 _VALIDATION = 15  # one in so many projects
 _SHARPNESS = 4.0  # how fast an answer's weight falls with what it loses against the best
@@ -106,8 +106,8 @@ def _texts(
     def work(evaluator: Evaluator, _: Cache, function: CorpusFunction) -> Texts | None:
         best = next((row.pipeline for row in rows.get(function.id, ()) if _is_best(row)), "")
         with contextlib.suppress(OzoneError):
-            simplified = compact(_after(evaluator, function, SIMPLIFIED))
-            return Texts(simplified, compact(_after(evaluator, function, best)) if best else "")
+            simplified = compact(after(evaluator, function, SIMPLIFIED))
+            return Texts(simplified, compact(after(evaluator, function, best)) if best else "")
         return None
 
     results = for_each(functions, work, cache=None, jobs=jobs)
@@ -118,11 +118,6 @@ def _texts(
 
 def _is_best(row: Label) -> bool:
     return row.objective == Objective.SIZE and row.rank == 0 and row.pipeline != OZ
-
-
-def _after(evaluator: Evaluator, function: CorpusFunction, pipeline: str) -> bytes:
-    (change,) = evaluator.changes(job(function, pipeline), [function.symbol])
-    return change.after
 
 
 def _examples(
@@ -138,7 +133,7 @@ def _examples(
             weights.append(weight / total)
     each = [texts[one.id] for one in kept]
     return Examples(
-        code=Ragged.of(prompt(vocabulary, one.simplified, MOST_PROMPT) for one in each),
+        code=Ragged.of(prompt(vocabulary, one.simplified, MOST) for one in each),
         validation=np.array([is_validation(one.project) for one in kept]),
         optimised=Ragged.of(_optimised(one.optimised, vocabulary) for one in each),
         owners=np.array(owners, np.int32),
@@ -187,7 +182,7 @@ def _about(
     """What the data was made from, and how compact it is."""
     lengths = np.diff(examples.code.starts) - 2
     instructions = np.array([texts[one.id].simplified.count("\n") for one in kept])
-    whole = lengths < MOST_PROMPT - 2
+    whole = lengths < MOST - 2
     validation = {one.project for one in kept if is_validation(one.project)}
     return {
         "store": store.manifest(folder)["content"],

@@ -1,9 +1,9 @@
 """A function as the model reads it.
 
 What the front end wrote is three times as long as it must be, so the model is shown what a few
-cheap passes leave of it: memory in registers, trivial redundancies gone. Its pipelines are for the
-function as it was. A function that is too long for the context is shown with its middle cut out,
-after a token that says how long it was.
+cheap passes leave of it (`agent.policy.SIMPLIFIED`): memory in registers, trivial redundancies
+gone. Its pipelines are for the function as it was. A function that is too long for the context is
+shown with its middle cut out, after a token that says how long it was.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from agent.lm.tokenizer import Marker, Vocabulary
 from ir_tools.canonical import canonical_text
 from ir_tools.llvm import Context
 
-SIMPLIFIED = "function(sroa<modify-cfg>,instcombine<no-verify-fixpoint>,simplifycfg,early-cse)"
-"""What runs on a function before the model is shown it."""
+MOST = 800
+"""Tokens of a prompt, of the 1,024 that a model from scratch is trained on at once."""
 
 
 def compact(part: bytes) -> str:

@@ -34,14 +34,14 @@ def folder(vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> 
         for weight in chosen.parameters():
             weight.mul_(4.0)  # so that no token is as good as another
     model.save(chosen, vocabulary, path / "model", {})
-    arguments = ("export", path / "model", "-o", path / "model.onnx")
+    arguments = ("export", path / "model", "-o", path / "exported")
     assert main(["train", *map(str, arguments)]) == 0
     return path
 
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Engine:
-    return Engine(folder / "model.onnx")
+    return Engine(folder / "exported" / "model.onnx")
 
 
 def wanted(folder: Path, vocabulary: Vocabulary, tokens: list[int]) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_what_is_no_model_is_refused_in_one_line(folder: Path, tmp_path: Path) -
     path = tmp_path / "model.onnx"
     with pytest.raises(ModelError, match=r"cannot read .*: No such file"):
         Engine(path)
-    path.write_bytes((folder / "model.onnx").read_bytes()[:-5000])
+    path.write_bytes((folder / "exported" / "model.onnx").read_bytes()[:-5000])
     with pytest.raises(ModelError, match="is no model") as caught:
         Engine(path)
     assert "\n" not in str(caught.value)

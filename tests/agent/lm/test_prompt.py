@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.lm.prompt import SIMPLIFIED, compact, prompt
+from agent.lm.prompt import compact, prompt
 from agent.lm.tokenizer import Marker, Vocabulary, trained
 from agent.parts import job
+from agent.policy import SIMPLIFIED
 from anghabench.store import CorpusFunction
 from envs.evaluator import Evaluator
 from ir_tools.errors import EncodingError

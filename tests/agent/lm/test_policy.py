@@ -1,0 +1,108 @@
+"""The policy `lm`: pipelines of a model, and the coreset's where there is none."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import pytest
+
+from agent.lm import model
+from agent.lm.export import export
+from agent.lm.policy import LmPolicy
+from agent.optimise import Settings, optimise
+from agent.parts import explore
+from agent.policy import CoresetPolicy, make_policy
+from anghabench.store import CorpusFunction
+from envs.evaluation import FunctionInfo, Source
+from envs.evaluator import Evaluator
+from ir_tools.errors import ModelError
+from tests.agent.functions import C, functions, named
+from tests.agent.lm import tiny
+
+INFO = FunctionInfo("f", 9, False, True, True, ())
+
+
+@pytest.fixture(scope="module")
+def source(compile_c) -> Source:  # type: ignore[no-untyped-def]
+    return compile_c(C, "a.c")
+
+
+@pytest.fixture(scope="module")
+def corpus(source: Source) -> list[CorpusFunction]:
+    return functions(source)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model, in which no token is as likely as another."""
+    for module in ("torch", "transformers", "onnxscript", "onnxruntime"):
+        pytest.importorskip(module, reason="needs ozone[train]")
+    path, vocabulary = tmp_path_factory.mktemp("policy"), tiny.vocabulary()
+    chosen = model.fresh(vocabulary, tiny.config(path), seed=3)
+    for weight in chosen.parameters():
+        weight.data.mul_(4.0)
+    model.save(chosen, vocabulary, path / "model", {})
+    export(path / "model", path / "exported")
+    return path / "exported"
+
+
+def test_without_a_model_the_coreset_stands_in_with_a_warning(source: Source) -> None:
+    with pytest.raises(ModelError, match="name the folder of one by OZONE_MODEL"):
+        make_policy("lm")
+    with Evaluator(1) as evaluator:
+        settings = Settings(budget=3, policy="lm", accept=None)
+        outcome = optimise(evaluator, source, settings)
+        coreset = optimise(evaluator, source, dataclasses.replace(settings, policy="coreset"))
+    assert outcome.warnings == (
+        "a.c: no model: name the folder of one by OZONE_MODEL; the coreset stands in for it",
+    )
+    assert outcome.plan == coreset.plan
+
+
+def test_a_models_files_that_are_missing_damaged_or_of_two_models_are_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OZONE_MODEL", str(tmp_path))
+    with pytest.raises(ModelError, match=r"cannot read .*tokenizer.json"):
+        make_policy("lm")
+    (tmp_path / "tokenizer.json").write_bytes(tiny.trained(["ret void\n"], 900).json)
+    (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
+    with pytest.raises(ModelError, match="are not of one model"):
+        make_policy("lm")
+
+
+def test_each_function_gets_pipelines_of_its_own_and_none_twice(
+    folder: Path, corpus: list[CorpusFunction]
+) -> None:
+    policy, proposed = LmPolicy(folder), []
+    with Evaluator(1) as evaluator:
+        for function in corpus[:3]:
+            explored = explore(evaluator, function, policy, 8)
+            again = explore(evaluator, function, LmPolicy(folder), 3)
+            assert again.tried == explored.tried[:3]
+            proposed.append([pipeline for pipeline, _ in explored.tried])
+    assert all(len({*each}) == 8 for each in proposed)
+    assert any(one != other for one, other in itertools.combinations(proposed, 2))
+
+
+def test_a_whole_module_is_optimised_with_it(
+    folder: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OZONE_MODEL", str(folder))
+    with Evaluator(1) as evaluator:
+        outcome = optimise(evaluator, source, Settings(budget=4, policy="lm", accept=None))
+    assert outcome.warnings == ()
+    assert outcome.candidates == 4
+    assert outcome.evaluation.size <= outcome.baseline.size
+
+
+def test_what_has_no_compact_text_gets_the_coreset(
+    folder: Path, corpus: list[CorpusFunction]
+) -> None:
+    policy = LmPolicy(folder)
+    wanted = list(CoresetPolicy().propose(INFO, 5))
+    assert list(policy.propose(INFO, 5)) == wanted
+    broken = dataclasses.replace(INFO, simplified=named(corpus, "sum").bitcode[:100])
+    assert list(policy.propose(broken, 5)) == wanted
