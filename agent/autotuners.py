@@ -1,8 +1,8 @@
-"""Published autotuners as policies, through their libraries, to compare ours with.
+"""Policies for `ozone bench` alone: published autotuners, and other ways to ask the model.
 
-They choose from what `random` draws from: memory to registers, then a fixed number of places for a
-pass or none. They are told nothing else, neither a coreset nor features. Making one raises
-OzoneError where its library is missing.
+The autotuners run through their libraries. They choose from what `random` draws from: memory to
+registers, then a fixed number of places for a pass or none. They are told nothing else, neither a
+coreset nor features. Making one raises OzoneError where its library is missing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agent import policy
+from agent.names import SAMPLERS
 from agent.policy import FIRST, Policy, Proposals, atoms
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import OzoneError
@@ -185,10 +186,20 @@ def _seed_of(seed: int, function: FunctionInfo) -> int:
     return random.Random(f"{seed} {function.name}").getrandbits(32)
 
 
+def _sampling(name: str) -> Callable[[int, Trust], Policy]:
+    def make(seed: int, trust: Trust) -> Policy:
+        from agent.lm.policy import LmPolicy
+
+        return LmPolicy(sampler=name.removeprefix("lm-"), seed=seed)
+
+    return make
+
+
 POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
     **policy.POLICIES,
     "nevergrad": NevergradPolicy,
     "opentuner": OpenTunerPolicy,
+    **{name: _sampling(name) for name in SAMPLERS},
 }
 
 

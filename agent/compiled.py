@@ -47,7 +47,7 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     Another Ozone, LLVM, clang, alive-tv or model, or wishes that print differently, make another
     entry.
     """
-    tools = (clang.identity(), libllvm.identity(), alive.identity(), _model_identity())
+    tools = (clang.identity(), libllvm.identity(), alive.identity(), model_identity())
     about = json.dumps((repr(wishes), code_identity(*_PACKAGES), *tools))
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
@@ -58,7 +58,7 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     return compiled
 
 
-def _model_identity() -> str:
+def model_identity() -> str:
     """Changes when the user names another language model, or has trained it further."""
     folder = os.environ.get(MODEL_VARIABLE)
     if not folder:

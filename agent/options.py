@@ -9,7 +9,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import NoReturn
 
-from agent.names import ACCEPT, AUTOTUNERS, BASELINES, OBJECTIVES, POLICIES
+from agent.names import ACCEPT, AUTOTUNERS, BASELINES, OBJECTIVES, POLICIES, SAMPLERS
 
 _LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
 
@@ -313,10 +313,11 @@ def add_bench(parser: ArgumentParser) -> None:
     add("store", type=Path, help="a corpus, of which only the held-out split is read")
     add(
         "--policy",
-        type=functools.partial(_names, choices=(*POLICIES, *AUTOTUNERS)),
+        type=functools.partial(_names, choices=(*POLICIES, *AUTOTUNERS, *SAMPLERS)),
         default=("random", "coreset", "search", "nvp", "neighbour", "nevergrad"),
         metavar="P,P…",
-        help=f"of {', '.join((*POLICIES, *AUTOTUNERS))} (default: all but oz and opentuner)",
+        help=f"of {', '.join((*POLICIES, *AUTOTUNERS, *SAMPLERS))} (default: what needs neither a "
+        "model nor opentuner)",
     )
     add(
         "--budgets",

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from agent.autotuners import make_policy
+from agent.compiled import model_identity
 from agent.optimise import Objective
 from agent.parts import Explored, cost, explore
 from anghabench.store import CorpusFunction, Measured
@@ -151,7 +152,8 @@ def _key(settings: Settings) -> str:
     """What all runs of a file must have in common."""
     data = resources.files("agent").joinpath("data")
     known = [path.read_bytes() for path in sorted(data.iterdir(), key=lambda path: path.name)]
-    return hashlib.sha256(f"{identity()} {settings} {known}".encode()).hexdigest()[:16]
+    tools = f"{identity()} {model_identity()}"
+    return hashlib.sha256(f"{tools} {settings} {known}".encode()).hexdigest()[:16]
 
 
 def _read(path: Path, key: str) -> Iterator[Run]:

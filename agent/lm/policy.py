@@ -6,7 +6,10 @@ named by `OZONE_MODEL`. A function that has no compact text gets the coreset's p
 
 from __future__ import annotations
 
+import functools
 import os
+import random
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agent.lm.data import TOKENIZER
@@ -15,11 +18,24 @@ from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import Marker, Vocabulary
 from agent.names import MODEL_VARIABLE
 from agent.policy import CoresetPolicy, Proposals
-from agent.sampling import Grammar, priority
+from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
 
 _MOST_PASSES = 20  # of a pipeline
+
+
+_TOP_P = 0.95  # of nucleus sampling
+
+Sampler = Callable[[LanguageModel, Sequence[int], Grammar, int, int], list[Sample]]
+"""From a model, a prompt, a grammar, how many, and a seed."""
+
+_SAMPLERS: Mapping[str, Sampler] = {
+    "priority": lambda model, prompt, grammar, count, _: priority(model, prompt, grammar, count),
+    "beam": lambda model, prompt, grammar, count, _: beam(model, prompt, grammar, count),
+    "nucleus": lambda *asked: nucleus(*asked[:4], top_p=_TOP_P, seed=asked[4]),
+    "temperature": lambda *asked: nucleus(*asked[:4], seed=asked[4]),
+}
 
 
 class LmPolicy:
@@ -28,12 +44,12 @@ class LmPolicy:
     adaptive = False
     reads_part = True
 
-    def __init__(self, folder: Path | None = None) -> None:
-        folder = folder or _folder()
-        self._vocabulary = Vocabulary.read(folder / TOKENIZER)
-        self._engine = Engine(folder / MODEL)
-        if self._engine.tokens != len(self._vocabulary):
-            raise ModelError(f"{folder}: {MODEL} and {TOKENIZER} are not of one model")
+    def __init__(
+        self, folder: Path | None = None, sampler: str = "priority", seed: int = 0
+    ) -> None:
+        self._vocabulary, self._engine = _loaded(folder or _folder())
+        self._sample: Sampler = _SAMPLERS[sampler]
+        self._seed = seed
         end = self._vocabulary.marker(Marker.END)
         self._grammar = Grammar(self._vocabulary.passes, end, _MOST_PASSES, least=1)
 
@@ -44,8 +60,18 @@ class LmPolicy:
             yield from CoresetPolicy().propose(function, budget)
             return
         asked = [*prompt(self._vocabulary, text, MOST), self._vocabulary.marker(Marker.SMALLER)]
-        for sample in priority(self._engine, asked, self._grammar, budget):
+        seed = random.Random(f"{self._seed} {function.name}").getrandbits(32)
+        for sample in self._sample(self._engine, asked, self._grammar, budget, seed):
             yield self._vocabulary.pipeline(sample.tokens)
+
+
+@functools.cache
+def _loaded(folder: Path) -> tuple[Vocabulary, Engine]:
+    """Once for all functions."""
+    vocabulary, engine = Vocabulary.read(folder / TOKENIZER), Engine(folder / MODEL)
+    if engine.tokens != len(vocabulary):
+        raise ModelError(f"{folder}: {MODEL} and {TOKENIZER} are not of one model")
+    return vocabulary, engine
 
 
 def _folder() -> Path:

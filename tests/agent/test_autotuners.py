@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import pytest
 
 from agent.autotuners import POLICIES, _opentuner_library, make_policy
-from agent.names import AUTOTUNERS
+from agent.names import AUTOTUNERS, SAMPLERS
 from agent.names import POLICIES as OURS
 from agent.policy import atoms
 from envs.evaluation import FunctionInfo
@@ -81,4 +81,4 @@ def test_a_missing_library_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_name_has_a_policy() -> None:
-    assert tuple(POLICIES) == (*OURS, *AUTOTUNERS)
+    assert tuple(POLICIES) == (*OURS, *AUTOTUNERS, *SAMPLERS)

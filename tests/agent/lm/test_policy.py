@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from agent import autotuners
 from agent.lm import model
 from agent.lm.export import export
 from agent.lm.policy import LmPolicy
 from agent.optimise import Settings, optimise
-from agent.parts import explore
-from agent.policy import CoresetPolicy, make_policy
+from agent.parts import after, explore
+from agent.policy import SIMPLIFIED, CoresetPolicy, make_policy
 from anghabench.store import CorpusFunction
 from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
@@ -85,6 +86,23 @@ def test_each_function_gets_pipelines_of_its_own_and_none_twice(
             proposed.append([pipeline for pipeline, _ in explored.tried])
     assert all(len({*each}) == 8 for each in proposed)
     assert any(one != other for one, other in itertools.combinations(proposed, 2))
+
+
+@pytest.mark.parametrize("sampler", ["beam", "nucleus", "temperature"])
+def test_other_samplers_give_as_many_the_same_for_a_seed(
+    sampler: str, folder: Path, corpus: list[CorpusFunction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OZONE_MODEL", str(folder))
+    function = named(corpus, "find")
+    with Evaluator(1) as evaluator:
+        simplified = after(evaluator, function, SIMPLIFIED)
+    info = dataclasses.replace(INFO, simplified=simplified)
+    proposed = [
+        list(autotuners.make_policy(f"lm-{sampler}", seed).propose(info, 6)) for seed in (1, 1, 2)
+    ]
+    assert len(proposed[0]) == 6
+    assert proposed[0] == proposed[1]
+    assert (proposed[0] == proposed[2]) == (sampler == "beam")
 
 
 def test_a_whole_module_is_optimised_with_it(
