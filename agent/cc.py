@@ -184,6 +184,8 @@ def _optimise(
     finally:
         cache.close()
     write_file(output, compiled.output)
+    for warning in compiled.summary["warnings"]:
+        _say(f"warning: {warning}")
     if options.report:
         _keep(lambda: _report(Path(options.report or ""), source, output, compiled))
 

@@ -282,7 +282,8 @@ def _train(options: Namespace, task: str) -> None:
         checkpointing=options.checkpointing,
     )
     figures = train(options.data, options.output, settings, options.every)
-    print(", ".join(f"{name} {value}" for name, value in figures.items()))
+    if figures:
+        print(", ".join(f"{name} {value}" for name, value in figures.items()))
 
 
 def nvp(options: Namespace) -> None:
@@ -412,7 +413,7 @@ def label(options: Namespace) -> int:
     )
     console, functions = Console(), store.read(options.store, options.split)
     if options.known is not None:
-        known = {one.id for one in labels.read(options.known)}
+        known = {one.id for one in labels.read(options.known, but=options.output)}
         functions = (one for one in functions if one.id not in known)
     summary = run(functions, options.output, wishes, _everywhere(options), console)
     summary.show(console)

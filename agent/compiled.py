@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -59,12 +60,19 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
 
 
 def model_identity() -> str:
-    """Changes when the user names another language model, or has trained it further."""
+    """Changes when the user names another language model, has trained it further, or can run it."""
     folder = os.environ.get(MODEL_VARIABLE)
     if not folder:
         return ""
-    times = [(path.name, path.stat().st_mtime_ns) for path in sorted(Path(folder).glob("*"))]
-    return f"{folder} {times}"
+    from importlib.util import find_spec  # slow
+
+    found = [bool(find_spec(name)) for name in ("onnxruntime", "tokenizers")]
+    files = []
+    for path in sorted(Path(folder).glob("*")):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            files.append((path.name, status.st_size, status.st_mtime_ns))
+    return f"{folder} {files} {found}"
 
 
 def _pack(compiled: Compiled) -> bytes:

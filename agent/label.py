@@ -101,7 +101,12 @@ def run(
     console: Console,
 ) -> Summary:
     """Label what is not labelled yet. Raises OzoneError; what was finished is written by then."""
-    journal = Journal(output.with_name(f"{output.name}.journal"))
+    path = output.with_name(f"{output.name}.journal")
+    if output.exists() and not path.exists():
+        raise OzoneError(
+            f"{output} has labels of another run: write to another file, and see --known"
+        )
+    journal = Journal(path)
     with contextlib.closing(journal):
         labelling = _Labelling(sorted(functions, key=lambda one: one.id), wishes, journal, for_each)
         try:

@@ -9,6 +9,7 @@ is put together, measured as a whole, and kept only where it is smaller than `-O
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import enum
 from collections.abc import Collection, Iterable, Mapping
@@ -21,7 +22,7 @@ from envs.evaluator import Evaluator
 from ir_tools import recipe
 from ir_tools.errors import ModelError, OzoneError, WorkerError
 from ir_tools.passes import Trust
-from ir_tools.plan import OZ, OZ_FUNCTION, Plan
+from ir_tools.plan import OZ, OZ_FUNCTION, Change, Plan
 from ir_tools.target import TargetOptions
 from ir_tools.verify.verdict import Accept
 
@@ -234,18 +235,13 @@ class Search:
         from agent.policy import SIMPLIFIED
 
         names = [function.name for function in functions]
-        plan = recipe.plan(dict.fromkeys(names, SIMPLIFIED), inlined)
-        try:
-            changes = self._evaluator.changes(Job(self._source, plan, self._settings.target), names)
-        except WorkerError:  # measuring will say so too
-            return functions
-        parts = {change.function: (change.before, change.after) for change in changes}
-        nothing = b"", b""
-        return [
-            dataclasses.replace(f, part=part, simplified=simplified)
-            for f in functions
-            for part, simplified in [parts.get(f.name, nothing)]
-        ]
+        for simplified in (SIMPLIFIED, ""):  # LLVM may crash on that, of one of them
+            plan = recipe.plan(dict.fromkeys(names, simplified), inlined)
+            job = Job(self._source, plan, self._settings.target)
+            with contextlib.suppress(WorkerError):  # measuring will say so too
+                changes = {one.function: one for one in self._evaluator.changes(job, names)}
+                return [_with_part(f, changes.get(f.name), bool(simplified)) for f in functions]
+        return functions
 
     def _measure(
         self, plans: list[Plan], own_sections: bool = False
@@ -344,6 +340,13 @@ def inlined_by(info: ModuleInfo, baseline: Evaluation) -> frozenset[str]:
     """The local functions that the baseline leaves no body of."""
     names = (function.name for function in inlining.inlinable(info))
     return frozenset(name for name in names if name not in baseline.functions)
+
+
+def _with_part(function: FunctionInfo, change: Change | None, simplified: bool) -> FunctionInfo:
+    if change is None:
+        return function
+    after = change.after if simplified else b""
+    return dataclasses.replace(function, part=change.before, simplified=after)
 
 
 def _surviving(plan: Plan, evaluation: Evaluation) -> Plan:

@@ -272,8 +272,9 @@ def add_train(parser: ArgumentParser) -> None:
     add("--accumulate", type=_count, default=1, metavar="N", help="steps of one update (default 1)")
     add("--length", type=_count, default=1024, metavar="N", help="tokens of a row (default 1024)")
     add("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
-    add("--init-from", default="", metavar="DIR", help="any causal LM (default: from scratch)")
-    add("--config", default="", metavar="FILE", help="of a model from scratch (default: ours)")
+    begins = parser.add_mutually_exclusive_group().add_argument
+    begins("--init-from", default="", metavar="DIR", help="any causal LM (default: from scratch)")
+    begins("--config", default="", metavar="FILE", help="of a model from scratch (default: ours)")
     add("--lora", type=_count, default=0, metavar="RANK", help="train adapters, not the weights")
     add("--fp32", action="store_true", help="compute in 32 bits, not in bf16")
     add("--checkpointing", action="store_true", help="less memory, more time")

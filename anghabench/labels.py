@@ -66,13 +66,14 @@ def encode(labels: Iterable[Label]) -> bytes:
     return file.getvalue()
 
 
-def read(path: Path) -> Iterator[Label]:
-    """The labels of a file, or of the files in a folder, in order. Raises StoreError."""
+def read(path: Path, but: Path | None = None) -> Iterator[Label]:
+    """The labels of a file, or of the files in a folder but one, in order. Raises StoreError."""
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not files:
+    if not files and but is None:
         raise StoreError(_NONE.format(path))
     for file in files:
-        yield from _read(file)
+        if but is None or file.resolve() != but.resolve():
+            yield from _read(file)
 
 
 def _read(path: Path) -> Iterator[Label]:

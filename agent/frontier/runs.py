@@ -87,8 +87,8 @@ def measure(
 
     Functions of which not even -Oz can be measured are named and left out.
     """
-    path, key = folder / _FILE, _key(settings)
-    found = {(run.function, run.policy): run for run in _read(path, key)}
+    path, keys = folder / _FILE, {name: _key(settings, name) for name in policies}
+    found = {(run.function, run.policy): run for run in _read(path, keys)}
     wanted = [(function, name) for function in functions for name in policies]
     missing = [(f, name) for f, name in wanted if (f.id, name) not in found]
 
@@ -103,7 +103,7 @@ def measure(
                 bar.console.print(f"left out: {run}", highlight=False)
                 left_out.add(function.id)
                 continue
-            file.write(json.dumps({"key": key} | dataclasses.asdict(run)).encode() + b"\n")
+            file.write(json.dumps({"key": keys[name]} | dataclasses.asdict(run)).encode() + b"\n")
             file.flush()
             found[function.id, name] = run
     return [found[f.id, name] for f, name in wanted if f.id not in left_out]
@@ -148,21 +148,21 @@ def _contenders(explored: Explored, objective: Objective) -> Iterator[Contender]
         yield Contender(index, pipeline, measured)
 
 
-def _key(settings: Settings) -> str:
-    """What all runs of a file must have in common."""
+def _key(settings: Settings, policy: str) -> str:
+    """What all of a policy's runs must have in common."""
     data = resources.files("agent").joinpath("data")
     known = [path.read_bytes() for path in sorted(data.iterdir(), key=lambda path: path.name)]
-    tools = f"{identity()} {model_identity()}"
+    tools = f"{identity()} {model_identity() if policy.startswith('lm') else ''}"
     return hashlib.sha256(f"{tools} {settings} {known}".encode()).hexdigest()[:16]
 
 
-def _read(path: Path, key: str) -> Iterator[Run]:
+def _read(path: Path, keys: Mapping[str, str]) -> Iterator[Run]:
     if not path.exists():
         return
     for line in path.read_bytes().splitlines():
         with suppress(ValueError, KeyError, TypeError):  # half a line
             row = json.loads(line)
-            if row.pop("key") == key:
+            if row.pop("key") == keys[row["policy"]]:
                 yield _decoded(row)
 
 

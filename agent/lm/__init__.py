@@ -9,4 +9,5 @@ model.py         Hugging Face checkpoints: ours from scratch, or any other
 training.py      pretraining and fine-tuning
 export.py        from a checkpoint to ONNX
 engine.py        the exported model at work, without torch
+policy.py        what it holds for most likely, proposed
 """

@@ -158,14 +158,15 @@ def documents(
     rng.shuffle(order)
     for index in order:
         if examples.validation[index] == validation:
-            tokens = [*examples.code[index], end]
+            tokens = examples.code[index]
             if rng.random() < FIM_RATE:
                 tokens = _moved(tokens, vocabulary, rng)
+            tokens = [*tokens, end]
             yield Example(Branch(tokens, [1.0] * (len(tokens) - 1)))
 
 
 def _moved(tokens: list[int], vocabulary: Vocabulary, rng: random.Random) -> list[int]:
-    first, second = sorted(rng.sample(range(1, len(tokens) + 1), 2))
+    first, second = sorted(rng.choices(range(len(tokens) + 1), k=2))
     prefix, middle, suffix = tokens[:first], tokens[first:second], tokens[second:]
     marks = [vocabulary.marker(each) for each in (Marker.PREFIX, Marker.SUFFIX, Marker.MIDDLE)]
     return [marks[0], *prefix, marks[1], *suffix, marks[2], *middle]

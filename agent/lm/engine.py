@@ -1,4 +1,4 @@
-"""The shipped model at work: a prompt is read once, then branches grow from it side by side.
+"""An exported model at work: a prompt is read once, then branches grow from it side by side.
 
 It is what `agent.lm.export` writes, run by onnxruntime; torch is not needed. What a branch has
 computed is kept with it, so that going on costs one token, and the prompt's part is shared by all.
@@ -38,7 +38,10 @@ class _State:
 
 
 class Engine:
-    """A `LanguageModel` of an ONNX file. Raises ModelError for one that is missing or damaged."""
+    """A `LanguageModel` of an ONNX file. Raises ModelError for one that is missing or damaged.
+
+    `vocabulary` is the fingerprint of the one that it was trained with.
+    """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         try:
@@ -56,7 +59,7 @@ class Engine:
             )
             shapes = {each.name: each.shape for each in self._session.get_inputs()}
             self._layers, self._heads, _, self._width = shapes["prompt_keys"]
-            self.tokens = int(self._session.get_outputs()[0].shape[1])  # in the vocabulary
+            self.vocabulary = self._session.get_modelmeta().custom_metadata_map["vocabulary"]
         except OSError as error:
             raise ModelError(f"cannot read {path}: {error.strerror}") from error
         except (

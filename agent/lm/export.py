@@ -46,8 +46,7 @@ def export(folder: Path, output: Path) -> None:
         raise ModelError("exporting needs onnx: run \"pip install '.[train]'\"") from error
     vocabulary = Vocabulary.read(folder / TOKENIZER)
     model = load(folder, vocabulary)
-    if model.config.model_type != "llama":
-        raise ModelError(f"a model of the kind '{model.config.model_type}' cannot be exported yet")
+    _check(model.config)
     step = _step(model)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what torch's own parts will want of each other
@@ -58,10 +57,20 @@ def export(folder: Path, output: Path) -> None:
         )  # fmt: skip
     graph = program.model_proto
     _halve(graph.graph)
+    graph.metadata_props.add(key="vocabulary", value=vocabulary.fingerprint)
     onnx.checker.check_model(graph)
     output.mkdir(parents=True, exist_ok=True)
     write_file(output / MODEL, graph.SerializeToString())
     write_file(output / TOKENIZER, vocabulary.json)
+
+
+def _check(config: Any) -> None:
+    """Raises ModelError for a model that the graph is not made for."""
+    heads, width = config.num_attention_heads, getattr(config, "head_dim", None)
+    if config.model_type != "llama":
+        raise ModelError(f"a model of the kind '{config.model_type}' cannot be exported yet")
+    if config.num_key_value_heads != heads or (width and width * heads != config.hidden_size):
+        raise ModelError("a model whose heads share keys cannot be exported yet")
 
 
 def _sample(config: Any) -> tuple[torch.Tensor, ...]:
@@ -114,7 +123,9 @@ def _step(model: Any) -> Any:
             self.inner, self.head = model.model, model.lm_head
             heads = model.config.num_attention_heads
             self.heads, self.width = heads, model.config.hidden_size // heads
-            self.register_buffer("frequencies", model.model.rotary_emb.inv_freq)
+            rotary = model.model.rotary_emb  # which knows of YaRN
+            self.register_buffer("frequencies", rotary.inv_freq)
+            self.scale = float(rotary.attention_scaling)
 
         def forward(
             self,
@@ -128,7 +139,8 @@ def _step(model: Any) -> Any:
         ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             state = self.inner.embed_tokens(tokens)
             angles = positions[:, :, None].float() * self.frequencies
-            turn = torch.cat((angles, angles), -1)[:, None]  # the same for all heads
+            angles = torch.cat((angles, angles), -1)[:, None]  # the same for all heads
+            turn = angles.cos() * self.scale, angles.sin() * self.scale
             new = tokens.shape[1]
             ahead = torch.ones(new, new).triu(1) * -1e9
             added_keys, added_values = [], []
@@ -181,10 +193,10 @@ def _step(model: Any) -> Any:
             found = found + share[..., ends[1] :] @ value
             return found.transpose(1, 2).flatten(2)
 
-    def _turned(each: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+    def _turned(each: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """Rotary positions (Su et al., 2021)."""
         half = each.shape[-1] // 2
         other = torch.cat((-each[..., half:], each[..., :half]), -1)
-        return each * turn.cos() + other * turn.sin()
+        return each * turn[0] + other * turn[1]
 
     return Step().eval()

@@ -29,7 +29,7 @@ CONTEXT = 1024
 
 def small(vocabulary: Vocabulary) -> PretrainedConfig:
     """About six million parameters."""
-    return _transformers().LlamaConfig(
+    return library().LlamaConfig(
         vocab_size=len(vocabulary),
         hidden_size=256,
         intermediate_size=688,
@@ -45,45 +45,82 @@ def small(vocabulary: Vocabulary) -> PretrainedConfig:
 
 
 def extended(config: PretrainedConfig, context: int) -> PretrainedConfig:
-    """The configuration for a longer context than the one that the model was trained with."""
+    """The configuration for a longer context than the one that the model was trained with.
+
+    Raises ModelError for a model without rotary positions, or one that was extended before.
+    """
     trained = config.max_position_embeddings
     if context > trained:
+        rope = getattr(config, "rope_parameters", None) or {}
+        if rope.get("rope_type") != "default":
+            raise ModelError(f"the model has a context of {trained} tokens, not {context}")
         config.rope_parameters = {
-            **config.rope_parameters, "rope_type": "yarn", "factor": context / trained,
+            **rope, "rope_type": "yarn", "factor": context / trained,
             "original_max_position_embeddings": trained,
         }  # fmt: skip
         config.max_position_embeddings = context
     return config
 
 
-def fresh(vocabulary: Vocabulary, config: Path | None, seed: int) -> PreTrainedModel:
+def fresh(vocabulary: Vocabulary, config: Path | None, context: int) -> PreTrainedModel:
     """A model from scratch: ours, or of a `config.json` of any kind. Raises ModelError."""
-    transformers = _transformers()
-    transformers.set_seed(seed)
-    if config is None:
-        return transformers.AutoModelForCausalLM.from_config(small(vocabulary))
+    import torch
+
+    transformers = library()
+    ours = small(vocabulary)
     try:
-        values = json.loads(config.read_bytes()) | {"vocab_size": len(vocabulary)}
-        chosen = transformers.AutoConfig.for_model(**values)
-        return transformers.AutoModelForCausalLM.from_config(chosen)
-    except (OSError, ValueError, TypeError) as error:
+        chosen = ours
+        if config is not None:
+            values = json.loads(config.read_bytes())
+            chosen = transformers.AutoConfig.for_model(**{**values, **_fitting(ours)})
+        chosen = extended(chosen, context)
+        return transformers.AutoModelForCausalLM.from_config(chosen, dtype=torch.float32)
+    except ModelError:
+        raise
+    except Exception as error:  # what is wrong raises as many kinds as there are models
         raise ModelError(f"{config}: {one_line(str(error))}") from error
 
 
-def load(folder: Path, vocabulary: Vocabulary) -> PreTrainedModel:
-    """A model from a folder, its embeddings made as many as the vocabulary has tokens.
+def _fitting(config: PretrainedConfig) -> dict[str, int]:
+    """What a configuration must have in common with the vocabulary."""
+    names = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id")
+    return {name: getattr(config, name) for name in names}
 
-    Raises ModelError where there is none, or where it is one of ours of another vocabulary.
+
+def load(folder: Path, vocabulary: Vocabulary, context: int = 0) -> PreTrainedModel:
+    """A model from a folder, in 32 bits, its embeddings made as many as the vocabulary has tokens.
+
+    Raises ModelError where there is none, or where it was trained with another vocabulary.
     """
-    if (folder / ABOUT).exists() and about(folder)["vocabulary"] != vocabulary.fingerprint:
-        raise ModelError(f"the model in {folder} has another vocabulary than the data")
+    import torch
+
+    transformers = library()
+    _check_vocabulary(folder, vocabulary)
     try:
-        model = _transformers().AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = extended(config, context)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, config=config, dtype=torch.float32, local_files_only=True
+        )
+    except ModelError:
+        raise
     except Exception as error:  # what is damaged raises as many kinds as there are libraries
         raise ModelError(f"cannot load the model in {folder}: {one_line(str(error))}") from error
     if model.get_input_embeddings().num_embeddings != len(vocabulary):
         model.resize_token_embeddings(len(vocabulary))
     return model
+
+
+def _check_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+    """Raises ModelError where tokens would mean something else than the model has learnt."""
+    if (folder / ABOUT).exists():
+        if about(folder)["vocabulary"] != vocabulary.fingerprint:
+            raise ModelError(f"the model in {folder} has another vocabulary than the data")
+    elif (folder / TOKENIZER).exists() and not vocabulary.extends(folder / TOKENIZER):
+        raise ModelError(
+            f"the data has another vocabulary than the model in {folder}: make it anew, with "
+            f"'ozone train prepare --tokenizer {folder / TOKENIZER}'"
+        )
 
 
 def save(model: PreTrainedModel, vocabulary: Vocabulary, folder: Path, notes: Any) -> None:
@@ -106,7 +143,8 @@ def about(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder} holds no model of Ozone's: {one_line(str(error))}") from error
 
 
-def _transformers() -> Any:
+def library() -> Any:
+    """transformers, on torch. Raises ModelError where they are not installed."""
     try:
         import torch
         import transformers

@@ -12,6 +12,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from agent.lm.data import TOKENIZER
 from agent.lm.engine import MODEL, Engine
 from agent.lm.prompt import MOST, compact, prompt
@@ -67,10 +69,14 @@ class LmPolicy:
 
 @functools.cache
 def _loaded(folder: Path) -> tuple[Vocabulary, Engine]:
-    """Once for all functions."""
+    """Once for all functions, and tried out: what fails is to fail here."""
     vocabulary, engine = Vocabulary.read(folder / TOKENIZER), Engine(folder / MODEL)
-    if engine.tokens != len(vocabulary):
+    if engine.vocabulary != vocabulary.fingerprint:
         raise ModelError(f"{folder}: {MODEL} and {TOKENIZER} are not of one model")
+    state, _ = engine.read([vocabulary.marker(Marker.FUNCTION)])
+    _, logits = engine.advance([state], [vocabulary.marker(Marker.SMALLER)])
+    if not np.isfinite(logits).all():
+        raise ModelError(f"{folder / MODEL} gives no numbers: train it anew")
     return vocabulary, engine
 
 

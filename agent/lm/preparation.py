@@ -23,18 +23,20 @@ from rich.progress import track
 
 from agent.lm.data import ABOUT, TOKENIZER, TOKENS, Examples, Ragged
 from agent.lm.prompt import MOST, compact, prompt
-from agent.lm.tokenizer import Marker, Vocabulary, extended, trained
+from agent.lm.tokenizer import Marker, Vocabulary, extended, library, trained
 from agent.optimise import Objective
 from agent.output import write_file
 from agent.parts import after
-from agent.policy import SIMPLIFIED
+from agent.policy import SIMPLIFIED, atoms
 from anghabench import labels, store
 from anghabench.labels import Label
+from anghabench.sources import reason
 from anghabench.store import CorpusFunction
 from envs.cache import Cache
 from envs.evaluator import Evaluator
 from envs.parallel import for_each
 from ir_tools.errors import ModelError, OzoneError
+from ir_tools.passes import Trust
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ
 
@@ -64,56 +66,63 @@ def prepare(
 
     The vocabulary is learnt from the functions, or another model's, extended.
     """
-    known = tokenizer and extended(_read(tokenizer), str(tokenizer))
+    library()
+    known = extended(tokenizer) if tokenizer else None
     rows = _by_function(labels.read(labelled)) if labelled else {}
     functions = list(store.read(folder, "train"))
-    texts = _texts(functions, rows, jobs, console)
+    texts, left_out = _texts(functions, rows, jobs, console)
     kept = [one for one in functions if one.id in texts]
     if not kept:
         raise ModelError(f"no training functions in {folder}: 'ozone data build' makes some")
     vocabulary = known or trained(texts[one.id].simplified for one in kept)
     examples = _examples(kept, texts, rows, vocabulary)
-    about = _about(folder, kept, examples, texts, vocabulary)
+    about = _about(folder, kept, examples, texts, vocabulary) | {"left_out": left_out}
     output.mkdir(parents=True, exist_ok=True)
     write_file(output / TOKENIZER, vocabulary.json)
     examples.write(output / TOKENS)
+    about["tokens_hash"] = hashlib.sha256((output / TOKENS).read_bytes()).hexdigest()
     write_file(output / ABOUT, (json.dumps(about, indent=1) + "\n").encode())
     return about
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
 
 
 Rows = Mapping[str, Sequence[Label]]
 
 
 def _by_function(rows: Iterable[Label]) -> Rows:
+    """Raises ModelError for labels with passes that the model is not to propose."""
     found: collections.defaultdict[str, list[Label]] = collections.defaultdict(list)
+    known = {*atoms(Trust.PRODUCTION)}
     for row in rows:
+        if row.pipeline != OZ and not known.issuperset(Pipeline.parse(row.pipeline).atoms()):
+            raise ModelError(f"the labels have passes that are not in production: {row.pipeline}")
         found[row.id].append(row)
     return found
 
 
 def _texts(
     functions: Sequence[CorpusFunction], rows: Rows, jobs: int | None, console: Console
-) -> dict[str, Texts]:
-    """By function; those that have no compact text are left out."""
+) -> tuple[dict[str, Texts], dict[str, int]]:
+    """By function; and how many have no compact text, by the reason."""
 
-    def work(evaluator: Evaluator, _: Cache, function: CorpusFunction) -> Texts | None:
+    def work(evaluator: Evaluator, _: Cache, function: CorpusFunction) -> Texts | OzoneError:
         best = next((row.pipeline for row in rows.get(function.id, ()) if _is_best(row)), "")
+        optimised = ""
         with contextlib.suppress(OzoneError):
-            simplified = compact(after(evaluator, function, SIMPLIFIED))
-            return Texts(simplified, compact(after(evaluator, function, best)) if best else "")
-        return None
+            optimised = compact(after(evaluator, function, best)) if best else ""
+        try:
+            return Texts(compact(after(evaluator, function, SIMPLIFIED)), optimised)
+        except OzoneError as error:
+            return error
 
+    texts, left_out = dict[str, Texts](), collections.Counter[str]()
     results = for_each(functions, work, cache=None, jobs=jobs)
     with contextlib.closing(results):
-        tracked = track(results, "reading functions", total=len(functions), console=console)
-        return {functions[index].id: texts for index, texts in tracked if texts}
+        for index, found in track(results, "reading", total=len(functions), console=console):
+            if isinstance(found, Texts):
+                texts[functions[index].id] = found
+            else:
+                left_out[reason(found)] += 1
+    return texts, dict(left_out)
 
 
 def _is_best(row: Label) -> bool:
@@ -180,9 +189,8 @@ def _about(
     vocabulary: Vocabulary,
 ) -> dict[str, Any]:
     """What the data was made from, and how compact it is."""
-    lengths = np.diff(examples.code.starts) - 2
-    instructions = np.array([texts[one.id].simplified.count("\n") for one in kept])
-    whole = lengths < MOST - 2
+    lengths = np.array([len(vocabulary.code(texts[one.id].simplified)) for one in kept])
+    lines = np.array([texts[one.id].simplified.count("\n") for one in kept])
     validation = {one.project for one in kept if is_validation(one.project)}
     return {
         "store": store.manifest(folder)["content"],
@@ -193,6 +201,6 @@ def _about(
         "labelled": len(np.unique(examples.owners)),
         "answers": len(examples.answers),
         "tokens": int(len(examples.code.flat) + len(examples.answers.flat)),
-        "tokens_per_instruction": float(np.median((lengths / instructions)[whole])),
-        "whole_share": float(np.mean(whole)),
+        "tokens_per_line": float(np.median(lengths / lines)),  # most lines are an instruction
+        "whole_share": float(np.mean(lengths <= MOST - 2)),
     }

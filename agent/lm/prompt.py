@@ -24,14 +24,10 @@ def compact(part: bytes) -> str:
 
 
 def prompt(vocabulary: Vocabulary, text: str, most: int) -> list[int]:
-    """At most so many tokens for the compact text of a simplified function."""
-    code = vocabulary.code(text)
-    instructions = vocabulary.size(text.count("\n"))
-    return [
-        vocabulary.marker(Marker.FUNCTION),
-        instructions,
-        *shortened(vocabulary, code, most - 2),
-    ]
+    """At most so many tokens for the compact text of a simplified function: a mark, the number of
+    its lines, the code."""
+    code = shortened(vocabulary, vocabulary.code(text), most - 2)
+    return [vocabulary.marker(Marker.FUNCTION), vocabulary.size(text.count("\n")), *code]
 
 
 def shortened(vocabulary: Vocabulary, code: list[int], most: int) -> list[int]:

@@ -5,8 +5,8 @@ Pieces are learnt from compact IR (`agent.lm.encoding`) by byte-pair encoding (S
 its parameters is one token, and so is a number of bytes or instructions, in steps of about six
 percent. A marker says what comes next.
 
-It is a `tokenizer.json` that Hugging Face's libraries read. What must fit together is in its own
-name for it, `fingerprint`: a model of another vocabulary or another pass catalogue is refused.
+It is a `tokenizer.json` that Hugging Face's libraries read. Its `fingerprint` goes with data and
+models that are made with it: what does not fit together is refused. Needs the `lm` extra.
 """
 
 from __future__ import annotations
@@ -54,12 +54,7 @@ class Vocabulary:
     """Text, pipelines and sizes as tokens, and back. Raises ModelError for a file that is none."""
 
     def __init__(self, data: bytes, name: str = "tokenizer.json") -> None:
-        from tokenizers import Tokenizer
-
-        try:
-            self._tokenizer = Tokenizer.from_buffer(data)
-        except Exception as error:  # the library raises no narrower one
-            raise ModelError(f"{name} is no tokenizer: {error}") from error
+        self._tokenizer = _parsed(data, name)
         self._tokenizer.encode_special_tokens = True  # a string in IR may look like one of them
         self._data = data
         self._passes = {each: self._id(f"<{each.text}>", name) for each in atoms(Trust.PRODUCTION)}
@@ -70,10 +65,7 @@ class Vocabulary:
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
         """Raises ModelError."""
-        try:
-            return cls(path.read_bytes(), str(path))
-        except OSError as error:
-            raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        return cls(_read(path), str(path))
 
     def _id(self, token: str, name: str) -> int:
         found = self._tokenizer.token_to_id(token)
@@ -89,6 +81,11 @@ class Vocabulary:
         """The same for vocabularies that mean the same."""
         vocabulary = sorted(self._tokenizer.get_vocab().items())
         return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]
+
+    def extends(self, path: Path) -> bool:
+        """Whether all tokens of a `tokenizer.json` are the same here. Raises ModelError."""
+        ours, theirs = self._tokenizer.get_vocab(), _parsed(_read(path), str(path)).get_vocab()
+        return all(ours.get(token) == number for token, number in theirs.items())
 
     @property
     def json(self) -> bytes:
@@ -153,8 +150,27 @@ def _bucket(count: int) -> int:
     return min(_SIZES - 1, _EXACT + round(math.log(count / _EXACT, _STEP)))
 
 
+def library() -> Any:
+    """Hugging Face's tokenizers. Raises ModelError where they are not installed."""
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ModelError("a model needs tokenizers: run \"pip install '.[lm]'\"") from error
+    return tokenizers
+
+
+def _parsed(data: bytes, name: str) -> Any:
+    try:
+        return library().Tokenizer.from_buffer(data)
+    except ModelError:
+        raise
+    except Exception as error:  # the library raises no narrower one
+        raise ModelError(f"{name} is no tokenizer: {error}") from error
+
+
 def trained(texts: Iterable[str], size: int = SIZE) -> Vocabulary:
     """A vocabulary learnt from compact IR, of at most `size` tokens."""
+    library()
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer: Any = Tokenizer(models.BPE())
@@ -172,16 +188,18 @@ def trained(texts: Iterable[str], size: int = SIZE) -> Vocabulary:
     return Vocabulary(tokenizer.to_str().encode())
 
 
-def extended(data: bytes, name: str) -> Vocabulary:
+def extended(path: Path) -> Vocabulary:
     """Another model's `tokenizer.json`, and our tokens after its own. Raises ModelError."""
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_buffer(data)
-    except Exception as error:  # the library raises no narrower one
-        raise ModelError(f"{name} is no tokenizer: {error}") from error
+    tokenizer = _parsed(_read(path), str(path))
     tokenizer.add_special_tokens(_special())
-    return Vocabulary(tokenizer.to_str().encode(), name)
+    return Vocabulary(tokenizer.to_str().encode(), str(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _special() -> list[str]:

@@ -14,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
+import os
 import random
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ import numpy as np
 from agent.lm import data
 from agent.lm.data import Example, Examples, Parts, Row
 from agent.lm.model import fresh, load, save
+from agent.lm.model import library as model_library
 from agent.lm.tokenizer import Marker, Vocabulary
 from agent.output import write_file
 from ir_tools.errors import ModelError, ToolError, one_line
@@ -69,47 +72,89 @@ class Settings:
 
 
 def train(folder: Path, output: Path, settings: Settings, every: int) -> dict[str, Any]:
-    """Train on the data of a folder; what is in the output goes on. Gives the last figures.
+    """Train on the data of a folder; what is in the output goes on. Gives the last figures, where
+    there are several processes in the first one alone.
 
     A checkpoint is written after so many steps. Raises ModelError, before anything takes long.
     """
+    model_library()
     vocabulary = Vocabulary.read(folder / data.TOKENIZER)
+    manifest = _manifest(folder, vocabulary, settings)
+    _check_output(output, manifest)
     examples = Examples.read(folder / data.TOKENS)
-    manifest = _resolved(folder, output, settings)
+    _check_room(examples, settings)
     model = _model(vocabulary, settings)
     rows = _rows(examples, vocabulary, settings, validation=False)
     if not rows:
         raise ModelError(f"nothing in {folder} to learn from by '{settings.task}'")
-    trainer = _trainer(model, rows, _few(examples, vocabulary, settings), output, settings, every)
-    resumed = any(output.glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=resumed or None)
-    figures = trainer.evaluate() if trainer.eval_dataset else {}
+    few = _rows(examples, vocabulary, settings, validation=True)[:_VALIDATION_ROWS]
+    trainer = _trainer(model, rows, few, output, settings, every)
+    if trainer.is_world_process_zero() and not (output / SETTINGS).exists():
+        write_file(output / SETTINGS, (json.dumps(manifest, indent=1) + "\n").encode())
+    trainer.train(resume_from_checkpoint=_last_checkpoint(output))
+    figures = trainer.evaluate() if few else {}
     history = trainer.state.log_history
+    if not all(math.isfinite(each["loss"]) for each in history if "loss" in each):
+        raise ModelError(f"the loss became infinite: see {output}; try a lower --rate")
     if trainer.is_world_process_zero():
-        _write_losses(output, history)
-        trained = _merged(trainer.model)
+        lines = (json.dumps(each) + "\n" for each in history)
+        write_file(output / LOSSES, "".join(lines).encode())
         notes = {**manifest, "steps": trainer.state.global_step, "rows": len(rows)}
-        save(trained, vocabulary, output / "model", notes)
-    return {**figures, "steps": trainer.state.global_step, "tokens": _tokens(rows)}
+        save(_merged(trainer.model), vocabulary, output / "model", notes)
+        return {**figures, "steps": trainer.state.global_step, "tokens": _tokens(rows)}
+    return {}
 
 
-def _resolved(folder: Path, output: Path, settings: Settings) -> dict[str, Any]:
-    """The settings, in the output's folder. Raises ModelError where a run had others."""
-    manifest = {
+def _manifest(folder: Path, vocabulary: Vocabulary, settings: Settings) -> dict[str, Any]:
+    """All that a run depends on. Raises ModelError where the data's files do not fit together."""
+    about = data.about(folder)
+    if about.get("vocabulary") != vocabulary.fingerprint:
+        raise ModelError(f"the files in {folder} do not fit together: 'ozone train prepare' them")
+    try:
+        config = json.loads(Path(settings.config).read_bytes()) if settings.config else None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{settings.config}: {one_line(str(error))}") from error
+    return {
         "settings": dataclasses.asdict(settings),
-        "data": data.about(folder),
+        "config": config,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),  # torchrun's
+        "data": about,
         "commit": _commit(),
     }
+
+
+def _check_output(output: Path, manifest: Mapping[str, Any]) -> None:
+    """Make the folder. Raises ModelError where it has a run that depended on something else."""
     try:
         output.mkdir(parents=True, exist_ok=True)
         if (output / SETTINGS).exists():
             before = json.loads((output / SETTINGS).read_bytes())
-            if any(before[key] != manifest[key] for key in ("settings", "data")):
+            if any(before[key] != manifest[key] for key in manifest if key != "commit"):
                 raise ModelError(f"{output} is of a run with other settings or data: name another")
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"cannot use {output}: {one_line(str(error))}") from error
-    write_file(output / SETTINGS, (json.dumps(manifest, indent=1) + "\n").encode())
-    return manifest
+
+
+def _check_room(examples: Examples, settings: Settings) -> None:
+    """Raises ModelError where a row has no room for a prompt and an answer."""
+    if settings.task == "sft" and len(examples.answers):
+        longest = (np.diff(each.starts).max() for each in (examples.code, examples.answers))
+        least = int(sum(longest))
+        if settings.length < least:
+            raise ModelError(f"rows of {settings.length} tokens are too short: --length {least}")
+
+
+def _last_checkpoint(output: Path) -> str | None:
+    """The newest one that is whole: its state is written last."""
+    for path in sorted(output.glob("checkpoint-*"), key=_step, reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            json.loads((path / "trainer_state.json").read_bytes())
+            return str(path)
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _commit() -> str:
@@ -121,20 +166,30 @@ def _commit() -> str:
 
 
 def _model(vocabulary: Vocabulary, settings: Settings) -> PreTrainedModel:
-    if settings.init:
-        model = load(Path(settings.init), vocabulary)
-    else:
+    model_library().set_seed(settings.seed)
+    if settings.lora and not settings.init:
+        raise ModelError(
+            "adapters are for a model that was trained before: name one by --init-from"
+        )
+    if not settings.init:
         config = Path(settings.config) if settings.config else None
-        model = fresh(vocabulary, config, settings.seed)
-    if not settings.lora:
-        return model
+        return fresh(vocabulary, config, settings.length)
+    model = load(Path(settings.init), vocabulary, settings.length)
+    return _adapted(model, settings.lora) if settings.lora else model
+
+
+def _adapted(model: Any, rank: int) -> PreTrainedModel:
+    """The model with adapters (LoRA: Hu et al., ICLR 2022); our tokens' embeddings are trained."""
     try:
         import peft
     except ImportError as error:
         raise ModelError("LoRA needs peft: run \"pip install '.[train]'\"") from error
+    ends = [model.get_input_embeddings(), model.get_output_embeddings()]
+    tied = model.config.tie_word_embeddings
+    trained = [name for name, each in model.named_modules() if each in ends[: 1 if tied else 2]]
     chosen = peft.LoraConfig(
-        r=settings.lora, lora_alpha=2 * settings.lora, target_modules="all-linear",
-        modules_to_save=["embed_tokens"], ensure_weight_tying=True, task_type="CAUSAL_LM",
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM",
+        modules_to_save=[name.rpartition(".")[2] for name in trained], ensure_weight_tying=tied,
     )  # fmt: skip
     return peft.get_peft_model(model, chosen)
 
@@ -152,7 +207,7 @@ def _rows(
 ) -> list[Row]:
     """All rows of all epochs, in the order in which they are read."""
     pad, rows = vocabulary.marker(Marker.PAD), list[Row]()
-    epochs = max(1, round(settings.epochs + 0.5)) if not validation else 1
+    epochs = 1 if validation else math.ceil(settings.epochs)
     for epoch in range(epochs):
         rng = random.Random(f"{settings.seed} {epoch} {validation}")
         found: Iterator[Example]
@@ -163,12 +218,8 @@ def _rows(
         each = [_small(row) for row in data.packed(found, settings.length, pad)]
         left = 1.0 if validation else settings.epochs - epoch
         rng.shuffle(each)
-        rows += each[: round(len(each) * min(1.0, max(0.0, left)))]
+        rows += each[: math.ceil(len(each) * min(1.0, left))]
     return rows
-
-
-def _few(examples: Examples, vocabulary: Vocabulary, settings: Settings) -> list[Row]:
-    return _rows(examples, vocabulary, settings, validation=True)[:_VALIDATION_ROWS]
 
 
 def _small(row: Row) -> Row:
@@ -212,7 +263,10 @@ def batch(rows: Sequence[Row]) -> dict[str, torch.Tensor]:
 def weighted_loss(
     logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
-    """The mean cross entropy, by weight; `logits` of shape (rows, length, vocabulary)."""
+    """The mean cross entropy, by weight; `logits` of shape (rows, length, vocabulary).
+
+    What is accumulated is the mean of such means.
+    """
     import torch
 
     flat = torch.nn.functional.cross_entropy(
@@ -229,10 +283,15 @@ def _trainer(
     model: Any, rows: list[Row], few: list[Row], output: Path, settings: Settings, every: int
 ) -> Any:
     import torch
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer
+
+    if torch.cuda.device_count() > 1 and "WORLD_SIZE" not in os.environ:
+        raise ModelError("start it on several devices with 'torchrun -m agent.cli train …'")
 
     class Weighted(Trainer):
         """Reads rows in their order, and weighs each token's loss."""
+
+        loss_is_scaled_for_ga = False
 
         def compute_loss(
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
@@ -245,38 +304,49 @@ def _trainer(
         def _get_train_sampler(self, dataset: Any = None) -> Any:
             return torch.utils.data.SequentialSampler(rows)
 
-    arguments = TrainingArguments(
-        output_dir=str(output),
-        num_train_epochs=1,  # the rows are those of all epochs
-        per_device_train_batch_size=settings.rows,
-        per_device_eval_batch_size=settings.rows,
-        gradient_accumulation_steps=settings.accumulate,
-        learning_rate=settings.rate,
-        adam_beta1=_BETAS[0],
-        adam_beta2=_BETAS[1],
-        weight_decay=_DECAY,
-        warmup_steps=_WARM_UP,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": _LEAST_RATE},
-        bf16=settings.bf16,
-        activation_checkpointing=settings.checkpointing,
-        disable_tqdm=not sys.stderr.isatty(),
-        seed=settings.seed,
-        logging_steps=max(1, every // 10),
-        save_steps=every,
-        save_total_limit=2,
-        eval_strategy="steps" if few else "no",
-        eval_steps=every,
-        prediction_loss_only=True,
-        report_to=_reports(),
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        use_cpu=not torch.cuda.is_available(),
-    )
     return Weighted(
-        model=model, args=arguments, data_collator=batch, train_dataset=rows,
-        eval_dataset=few or None,
+        model=model, args=_arguments(settings, output, bool(few), every), data_collator=batch,
+        train_dataset=rows, eval_dataset=few or None,
     )  # fmt: skip
+
+
+def _arguments(settings: Settings, output: Path, validates: bool, every: int) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    try:
+        return TrainingArguments(
+            output_dir=str(output),
+            num_train_epochs=1,  # the rows are those of all epochs
+            per_device_train_batch_size=settings.rows,
+            per_device_eval_batch_size=settings.rows,
+            gradient_accumulation_steps=settings.accumulate,
+            learning_rate=settings.rate,
+            adam_beta1=_BETAS[0],
+            adam_beta2=_BETAS[1],
+            weight_decay=_DECAY,
+            warmup_steps=_WARM_UP,
+            lr_scheduler_type="cosine_with_min_lr",
+            lr_scheduler_kwargs={"min_lr_rate": _LEAST_RATE},
+            bf16=settings.bf16,
+            activation_checkpointing=settings.checkpointing,
+            disable_tqdm=not sys.stderr.isatty(),
+            seed=settings.seed,
+            # A divisor, so that a run that goes on from a checkpoint logs the same.
+            logging_steps=math.gcd(every, max(1, every // 10)),
+            logging_nan_inf_filter=False,
+            save_steps=every,
+            save_total_limit=2,
+            eval_strategy="steps" if validates else "no",
+            eval_steps=every,
+            prediction_loss_only=True,
+            report_to=_reports(),
+            remove_unused_columns=False,
+            dataloader_num_workers=0,
+            use_cpu=not torch.cuda.is_available(),
+        )
+    except (ValueError, ImportError) as error:  # no bf16 there, no accelerate
+        raise ModelError(f"{one_line(str(error))} (--fp32 does without bf16)") from error
 
 
 def _reports() -> list[str]:
@@ -285,8 +355,3 @@ def _reports() -> list[str]:
     except ImportError:
         return []
     return ["tensorboard"]
-
-
-def _write_losses(output: Path, history: Iterable[dict[str, Any]]) -> None:
-    lines = (json.dumps(each) + "\n" for each in history)
-    write_file(output / LOSSES, "".join(lines).encode())

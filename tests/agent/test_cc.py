@@ -412,6 +412,16 @@ def test_warnings_are_printed_once_even_then(tree: Path) -> None:
     assert result.stderr.count(b"[-Wunused-variable]") == 1
 
 
+def test_a_model_that_is_missing_is_warned_of_and_fails_no_build(tree: Path) -> None:
+    missing = {"OZONE_POLICY": "lm", "OZONE_MODEL": str(tree / "none")}
+    for _ in range(2):  # from the cache as well
+        result = cc(tree, "-c a.c", budget=2, **missing).check()
+        assert b"ozone-cc: warning: a.c: cannot read " in result.stderr
+        assert b"the coreset stands in for it\n" in result.stderr
+    cc(tree, "-c a.c -o coreset.o", budget=2).check()
+    assert (tree / "a.o").read_bytes() == (tree / "coreset.o").read_bytes()
+
+
 def test_the_budget_0_is_plain_oz(tree: Path, clang: str) -> None:
     warned = cc(tree, "-Wall -c warns.c", budget=0).check()
     assert warned.stderr.count(b"[-Wunused-variable]") == 1

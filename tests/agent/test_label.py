@@ -146,8 +146,23 @@ def test_what_has_labels_elsewhere_is_left_to_them(
     run_module("agent.cli", *arguments, "-o", tmp_path / "known" / "b.parquet").check()
     found = {row.id for row in rows(tmp_path / "known" / "b.parquet")}
     assert found == {function.id for function in corpus[:2]}
+    again = run_module("agent.cli", *arguments, "-o", tmp_path / "known" / "b.parquet")
+    assert again.check().returncode == 0
+    assert {row.id for row in rows(tmp_path / "known" / "b.parquet")} == found, "its own are kept"
     nothing = run_module("agent.cli", *arguments, "-o", tmp_path / "c.parquet").check()
     assert b"0 functions labelled" in nothing.stdout
+
+
+def test_labels_whose_journal_is_gone_are_not_overwritten(
+    corpus: list[CorpusFunction], tmp_path: Path
+) -> None:
+    output = tmp_path / "l.parquet"
+    label(corpus[:2], output)
+    before = output.read_bytes()
+    output.with_name("l.parquet.journal").unlink()
+    with pytest.raises(OzoneError, match="has labels of another run"):
+        label(corpus, output)
+    assert output.read_bytes() == before
 
 
 def test_other_wishes_are_other_labels(corpus: list[CorpusFunction], tmp_path: Path) -> None:

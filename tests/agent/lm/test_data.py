@@ -128,7 +128,8 @@ def test_documents_are_whole_or_with_their_middle_at_the_end(few: Examples) -> N
             read = list(document.prompt.tokens)
             if read[0] == prefix:
                 cut, end = read.index(suffix), read.index(middle)
-                read = [*read[1:cut], *read[end + 1 :], *read[cut + 1 : end]]
+                assert read[-1] == marks.marker(Marker.END), "a middle ends, too"
+                read = [*read[1:cut], *read[end + 1 : -1], *read[cut + 1 : end], read[-1]]
             seen.add((tuple(read), read == document.prompt.tokens))
     whole = {(5, 6, 7, 2), (5, 9, 9, 9, 2)}
     assert seen == {(text, moved) for text in whole for moved in (True, False)}

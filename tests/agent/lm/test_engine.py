@@ -10,6 +10,7 @@ import pytest
 from agent.cli import main
 from agent.lm import model
 from agent.lm.engine import Engine
+from agent.lm.export import export
 from agent.lm.tokenizer import Marker, Vocabulary
 from agent.sampling import Grammar, greedy, priority
 from ir_tools.errors import ModelError
@@ -29,11 +30,7 @@ def vocabulary() -> Vocabulary:
 @pytest.fixture(scope="module")
 def folder(vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("engine")
-    chosen = model.fresh(vocabulary, tiny.config(path), seed=3)
-    with torch.no_grad():
-        for weight in chosen.parameters():
-            weight.mul_(4.0)  # so that no token is as good as another
-    model.save(chosen, vocabulary, path / "model", {})
+    model.save(tiny.untrained(path, vocabulary), vocabulary, path / "model", {})
     arguments = ("export", path / "model", "-o", path / "exported")
     assert main(["train", *map(str, arguments)]) == 0
     return path
@@ -83,3 +80,29 @@ def test_what_is_no_model_is_refused_in_one_line(folder: Path, tmp_path: Path) -
     with pytest.raises(ModelError, match="is no model") as caught:
         Engine(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_longer_context_is_exported_as_it_was_extended(
+    vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    chosen = tiny.untrained(tmp_path, vocabulary)
+    model.save(chosen, vocabulary, tmp_path / "short", {})
+    longer = model.load(tmp_path / "short", vocabulary, context=1024)
+    model.save(longer, vocabulary, tmp_path / "model", {})
+    export(tmp_path / "model", tmp_path / "exported")
+    tokens = [3, 300, 40, *range(100, 400)]
+    _, logits = Engine(tmp_path / "exported" / "model.onnx").read(tokens)
+    assert logits == pytest.approx(wanted(tmp_path, vocabulary, tokens), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [({"num_key_value_heads": 1}, "share keys"), ({"model_type": "qwen2"}, "of the kind 'qwen2'")],
+)
+def test_what_cannot_be_exported_is_said(
+    others: dict[str, object], message: str, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    model.save(tiny.untrained(tmp_path, vocabulary, **others), vocabulary, tmp_path / "model", {})
+    with pytest.raises(ModelError, match=message):
+        export(tmp_path / "model", tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()

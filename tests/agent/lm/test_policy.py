@@ -41,9 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for module in ("torch", "transformers", "onnxscript", "onnxruntime"):
         pytest.importorskip(module, reason="needs ozone[train]")
     path, vocabulary = tmp_path_factory.mktemp("policy"), tiny.vocabulary()
-    chosen = model.fresh(vocabulary, tiny.config(path), seed=3)
-    for weight in chosen.parameters():
-        weight.data.mul_(4.0)
+    chosen = tiny.untrained(path, vocabulary)
     model.save(chosen, vocabulary, path / "model", {})
     export(path / "model", path / "exported")
     return path / "exported"
@@ -68,7 +66,9 @@ def test_a_models_files_that_are_missing_damaged_or_of_two_models_are_refused(
     monkeypatch.setenv("OZONE_MODEL", str(tmp_path))
     with pytest.raises(ModelError, match=r"cannot read .*tokenizer.json"):
         make_policy("lm")
-    (tmp_path / "tokenizer.json").write_bytes(tiny.trained(["ret void\n"], 900).json)
+    other = tiny.vocabulary("mul")
+    assert len(other) == len(tiny.vocabulary())
+    (tmp_path / "tokenizer.json").write_bytes(other.json)
     (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
     with pytest.raises(ModelError, match="are not of one model"):
         make_policy("lm")
@@ -109,6 +109,7 @@ def test_a_whole_module_is_optimised_with_it(
     folder: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OZONE_MODEL", str(folder))
+    monkeypatch.setattr(CoresetPolicy, "propose", None)  # which is not to stand in
     with Evaluator(1) as evaluator:
         outcome = optimise(evaluator, source, Settings(budget=4, policy="lm", accept=None))
     assert outcome.warnings == ()

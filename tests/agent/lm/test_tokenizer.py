@@ -108,7 +108,9 @@ def test_a_file_that_is_none_or_of_another_catalogue_is_refused(
         Vocabulary.read(path)
 
 
-def test_another_models_vocabulary_keeps_its_tokens_and_gets_ours(texts: list[str]) -> None:
+def test_another_models_vocabulary_keeps_its_tokens_and_gets_ours(
+    texts: list[str], tmp_path: Path
+) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     other = Tokenizer(models.BPE())
@@ -118,10 +120,15 @@ def test_another_models_vocabulary_keeps_its_tokens_and_gets_ours(texts: list[st
         vocab_size=400, special_tokens=["<s>", "<pad>"], initial_alphabet=alphabet
     )
     other.train_from_iterator(["int main(void) { return 0; }"], trainer)
-    vocabulary = extended(other.to_str().encode(), "other")
+    path = tmp_path / "other.json"
+    path.write_text(other.to_str())
+    vocabulary = extended(path)
+    assert vocabulary.extends(path)
     assert vocabulary.code(texts[0]) == other.encode(texts[0], add_special_tokens=False).ids
     assert vocabulary.marker(Marker.PAD) == 1
     assert min(vocabulary.passes) >= other.get_vocab_size()
     assert vocabulary.count(vocabulary.size(12)) == 12
-    with pytest.raises(ModelError, match="other is no tokenizer"):
-        extended(b"{}", "other")
+    assert not trained(texts, 1024).extends(path)
+    path.write_text("{}")
+    with pytest.raises(ModelError, match=r"other.json is no tokenizer"):
+        extended(path)

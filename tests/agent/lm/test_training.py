@@ -49,9 +49,9 @@ def losses(output: Path) -> list[float]:
 
 
 def test_what_is_packed_into_a_row_is_computed_as_if_it_were_alone(
-    folder: Path, vocabulary: Vocabulary
+    vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
-    chosen = model.fresh(vocabulary, folder / "config.json", seed=1).eval()
+    chosen = tiny.untrained(tmp_path, vocabulary).eval()
     first = Example(Branch([5, 6, 7], [1, 1]), (Branch([7, 8, 9], [1, 1]), Branch([7, 10], [1])))
     second = Example(Branch([11, 12, 13, 14], [1, 1, 1]))
     (row,) = packed([first, second], 16, pad=0)
@@ -92,6 +92,10 @@ def test_a_model_learns_and_a_killed_run_goes_on_to_the_same_losses(
     (tmp_path / "again").mkdir()
     shutil.copy(tmp_path / "whole" / "settings.json", tmp_path / "again")
     shutil.copytree(checkpoints[0], tmp_path / "again" / checkpoints[0].name)
+    half = tmp_path / "again" / checkpoints[1].name  # which was being written
+    shutil.copytree(checkpoints[1], half)
+    (half / "trainer_state.json").unlink()
+    (half / "optimizer.pt").write_bytes(b"")
     train(folder / "data", tmp_path / "again", wishes, every=4)
     assert losses(tmp_path / "again") == pytest.approx(curve, rel=1e-4)
 
@@ -99,29 +103,38 @@ def test_a_model_learns_and_a_killed_run_goes_on_to_the_same_losses(
 def test_a_model_learns_what_is_to_be_answered(
     folder: Path, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
-    train(folder / "data", tmp_path / "run", settings(folder, epochs=40), every=100)
+    train(folder / "data", tmp_path / "run", settings(folder, epochs=30), every=100)
     trained = model.load(tmp_path / "run" / "model", vocabulary).eval()
     right = 0
-    for number in range(20):
+    for number in range(1, 10):
         code = vocabulary.code(f"add i32 $0, {number}\nret i32 ^1\n")
         prompt = [vocabulary.marker(Marker.FUNCTION), vocabulary.size(2), *code]
         with torch.no_grad():
             logits = trained(torch.tensor([[*prompt, vocabulary.marker(Marker.SMALLER)]])).logits
         right += int(logits[0, -1].argmax()) == vocabulary.passes[number % 2]
-    assert right >= 18
+    assert right == 9
     about = model.about(tmp_path / "run" / "model")
-    assert about["settings"]["epochs"] == 40
+    assert about["settings"]["epochs"] == 30
     assert about["data"] == {"vocabulary": vocabulary.fingerprint}
 
 
+def test_what_is_accumulated_counts_as_if_it_were_one_step(folder: Path, tmp_path: Path) -> None:
+    for name, rows, accumulate in (("one", 2, 1), ("two", 1, 2)):
+        wishes = settings(folder, rows=rows, accumulate=accumulate)
+        train(folder / "data", tmp_path / name, wishes, every=100)
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=0.05)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of peft's, about transformers
+@pytest.mark.parametrize("tied", [True, False])
 def test_adapters_are_trained_in_place_of_weights_and_then_merged(
-    folder: Path, vocabulary: Vocabulary, tmp_path: Path
+    tied: bool, folder: Path, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
     pytest.importorskip("peft", reason="needs ozone[train]")
-    train(folder / "data", tmp_path / "first", settings(folder, "pretrain"), every=100)
-    init = tmp_path / "first" / "model"
-    wishes = settings(folder, init=str(init), lora=4)
+    first = tiny.untrained(tmp_path, vocabulary, tie_word_embeddings=tied)
+    init = tmp_path / "first"
+    model.save(first, vocabulary, init, {})
+    wishes = settings(folder, config="", init=str(init), lora=4)
     train(folder / "data", tmp_path / "second", wishes, every=100)
     before, after = (
         model.load(init, vocabulary),
@@ -134,6 +147,8 @@ def test_adapters_are_trained_in_place_of_weights_and_then_merged(
         if not torch.equal(weight, before.get_parameter(name))
     ]  # fmt: skip
     assert any("q_proj" in name for name in changed)
+    assert "model.embed_tokens.weight" in changed
+    assert tied or "lm_head.weight" in changed
 
 
 @pytest.mark.parametrize(
@@ -160,6 +175,34 @@ def test_what_is_missing_is_said_before_it_begins(
     assert printed.count("\n") == 1
 
 
+def test_rows_without_room_for_an_answer_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"rows of 8 tokens are too short: --length \d+"):
+        train(folder / "data", tmp_path / "run", settings(folder, length=8), every=100)
+
+
+def test_after_a_mistake_the_same_folder_will_do(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot load the model"):
+        train(folder / "data", tmp_path / "run", settings(folder, init="typo"), every=100)
+    train(folder / "data", tmp_path / "run", settings(folder, epochs=1), every=100)
+
+
+def test_data_of_two_preparations_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "data", tmp_path / "data")
+    (tmp_path / "data" / "tokenizer.json").write_bytes(tiny.vocabulary("mul").json)
+    with pytest.raises(ModelError, match="do not fit together"):
+        train(tmp_path / "data", tmp_path / "run", settings(folder), every=100)
+
+
+def test_another_models_own_vocabulary_must_be_in_the_data(
+    vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    model.save(tiny.untrained(tmp_path, vocabulary), vocabulary, tmp_path / "model", {})
+    (tmp_path / "model" / "ozone.json").unlink()  # as if it were not ours
+    model.load(tmp_path / "model", vocabulary)
+    with pytest.raises(ModelError, match="prepare --tokenizer"):
+        model.load(tmp_path / "model", tiny.vocabulary("mul"))
+
+
 def test_a_run_with_other_settings_is_not_gone_on_with(folder: Path, tmp_path: Path) -> None:
     train(folder / "data", tmp_path / "run", settings(folder, epochs=1), every=100)
     with pytest.raises(ModelError, match="of a run with other settings or data"):
@@ -167,9 +210,9 @@ def test_a_run_with_other_settings_is_not_gone_on_with(folder: Path, tmp_path: P
 
 
 def test_a_model_of_another_vocabulary_or_cut_off_is_refused(
-    folder: Path, vocabulary: Vocabulary, tmp_path: Path
+    vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
-    chosen = model.fresh(vocabulary, folder / "config.json", seed=1)
+    chosen = tiny.untrained(tmp_path, vocabulary)
     model.save(chosen, vocabulary, tmp_path / "model", {})
     other = tiny.trained(["ret void\n"], 650)
     with pytest.raises(ModelError, match="has another vocabulary than the data"):
@@ -180,7 +223,7 @@ def test_a_model_of_another_vocabulary_or_cut_off_is_refused(
         model.load(tmp_path / "model", vocabulary)
 
 
-def test_a_longer_context_is_read_by_yarn(folder: Path, vocabulary: Vocabulary) -> None:
+def test_a_longer_context_is_read_by_yarn(vocabulary: Vocabulary) -> None:
     config = model.extended(model.small(vocabulary), 4096)
     assert config.max_position_embeddings == 4096
     assert config.rope_parameters["rope_type"] == "yarn"
