@@ -19,7 +19,7 @@ from typing import Any
 
 from agent import policy
 from agent.names import SAMPLERS
-from agent.policy import FIRST, Policy, Proposals, atoms
+from agent.policy import FIRST, Policy, Proposals, Terms, atoms
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import OzoneError
 from ir_tools.passes import Pass, Trust
@@ -186,23 +186,23 @@ def _seed_of(seed: int, function: FunctionInfo) -> int:
     return random.Random(f"{seed} {function.name}").getrandbits(32)
 
 
-def _sampling(name: str) -> Callable[[int, Trust], Policy]:
-    def make(seed: int, trust: Trust) -> Policy:
+def _sampling(name: str) -> Callable[[Terms], Policy]:
+    def make(terms: Terms) -> Policy:
         from agent.lm.policy import LmPolicy
 
-        return LmPolicy(sampler=name.removeprefix("lm-"), seed=seed)
+        return LmPolicy(None, name.removeprefix("lm-"), terms.seed, terms.objective)
 
     return make
 
 
-POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
+POLICIES: Mapping[str, Callable[[Terms], Policy]] = {
     **policy.POLICIES,
-    "nevergrad": NevergradPolicy,
-    "opentuner": OpenTunerPolicy,
+    "nevergrad": lambda terms: NevergradPolicy(terms.seed, terms.trust),
+    "opentuner": lambda terms: OpenTunerPolicy(terms.seed, terms.trust),
     **{name: _sampling(name) for name in SAMPLERS},
 }
 
 
-def make_policy(name: str, seed: int = 0, trust: Trust = Trust.PRODUCTION) -> Policy:
+def make_policy(name: str, terms: Terms) -> Policy:
     """The policy of that name, ours or not; names are checked before."""
-    return POLICIES[name](seed, trust)
+    return POLICIES[name](terms)

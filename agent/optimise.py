@@ -109,10 +109,11 @@ def optimise(evaluator: Evaluator, source: Source, settings: Settings) -> Outcom
     outcome = Outcome(plan, baseline, baseline, warnings=_warnings(source, info, settings))
     if settings.budget <= 0 or settings.policy == "oz" or not info.functions:
         return outcome
-    from agent.policy import CoresetPolicy, make_policy  # after the answers that need none
+    from agent.policy import CoresetPolicy, Terms, make_policy  # after the answers that need none
 
     try:
-        policy = make_policy(settings.policy, settings.seed, settings.trust)
+        terms = Terms(settings.seed, settings.trust, settings.objective)
+        policy = make_policy(settings.policy, terms)
     except ModelError as error:  # which must not fail a build
         policy, warning = CoresetPolicy(), f"{source.name}: {error}; the coreset stands in for it"
         outcome = dataclasses.replace(outcome, warnings=(*outcome.warnings, warning))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import Protocol
 
@@ -97,34 +98,43 @@ def coreset() -> tuple[Pipeline, ...]:
     )
 
 
-def _search(seed: int, trust: Trust) -> Policy:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a policy is asked for; those that know better ignore what does not concern them."""
+
+    seed: int = 0
+    trust: Trust = Trust.PRODUCTION
+    objective: str = "size"
+
+
+def _search(terms: Terms) -> Policy:
     from agent.search import SearchPolicy
 
-    return SearchPolicy(seed, trust)
+    return SearchPolicy(terms.seed, terms.trust)
 
 
-def _nvp(seed: int, trust: Trust) -> Policy:
+def _nvp(terms: Terms) -> Policy:
     from agent.nvp import NvpPolicy
 
     return NvpPolicy()
 
 
-def _neighbour(seed: int, trust: Trust) -> Policy:
+def _neighbour(terms: Terms) -> Policy:
     from agent.nvp import NeighbourPolicy
 
     return NeighbourPolicy()
 
 
-def _lm(seed: int, trust: Trust) -> Policy:
+def _lm(terms: Terms) -> Policy:
     from agent.lm.policy import LmPolicy
 
-    return LmPolicy()
+    return LmPolicy(objective=terms.objective)
 
 
-POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
-    "oz": lambda seed, trust: OzPolicy(),
-    "random": RandomPolicy,
-    "coreset": lambda seed, trust: CoresetPolicy(),
+POLICIES: Mapping[str, Callable[[Terms], Policy]] = {
+    "oz": lambda terms: OzPolicy(),
+    "random": lambda terms: RandomPolicy(terms.seed, terms.trust),
+    "coreset": lambda terms: CoresetPolicy(),
     "search": _search,
     "nvp": _nvp,
     "neighbour": _neighbour,
@@ -132,8 +142,8 @@ POLICIES: Mapping[str, Callable[[int, Trust], Policy]] = {
 }
 
 
-def make_policy(name: str, seed: int = 0, trust: Trust = Trust.PRODUCTION) -> Policy:
+def make_policy(name: str, terms: Terms = Terms()) -> Policy:
     """The policy of that name. Raises OzoneError for an unknown one."""
     if name not in POLICIES:
         raise OzoneError(f"unknown policy '{name}': one of {', '.join(POLICIES)}")
-    return POLICIES[name](seed, trust)
+    return POLICIES[name](terms)

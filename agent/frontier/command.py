@@ -23,6 +23,7 @@ from agent.frontier.runs import Run, Settings, measure
 from agent.frontier.winners import choose
 from agent.optimise import Objective
 from agent.parts import sample
+from agent.policy import Terms
 from anghabench import store
 from ir_tools.errors import OzoneError
 from ir_tools.libllvm import loaded_version
@@ -79,7 +80,7 @@ def _check(wishes: Wishes) -> None:
     if wishes.plot is not None and wishes.plot.suffix not in report.PLOT_SUFFIXES:
         raise OzoneError(f"cannot plot to '{wishes.plot}': end it in .png, .svg or .pdf")
     for name in wishes.policies:
-        make_policy(name, wishes.seed)
+        make_policy(name, Terms(wishes.seed, objective=wishes.objective))
     for path in filter(None, (wishes.json, wishes.plot)):
         if not path.absolute().parent.is_dir():
             raise OzoneError(f"cannot write {path}: there is no such folder")

@@ -29,6 +29,7 @@ from agent.autotuners import make_policy
 from agent.compiled import model_identity
 from agent.optimise import Objective
 from agent.parts import Explored, cost, explore
+from agent.policy import Terms
 from anghabench.store import CorpusFunction, Measured
 from envs.cache import Cache
 from envs.evaluation import Status
@@ -125,7 +126,7 @@ def _runs(
 
 
 def _run(evaluator: Evaluator, function: CorpusFunction, name: str, settings: Settings) -> Run:
-    policy = make_policy(name, settings.seed)
+    policy = make_policy(name, Terms(settings.seed, objective=settings.objective))
     explored = explore(evaluator, function, policy, settings.budget, settings.objective)
     failures = Counter(str(m) for _, m in explored.tried if isinstance(m, Status))
     contenders = tuple(_contenders(explored, settings.objective))

@@ -17,7 +17,7 @@ import numpy as np
 from agent.lm.data import TOKENIZER
 from agent.lm.engine import MODEL, Engine
 from agent.lm.prompt import MOST, compact, prompt
-from agent.lm.tokenizer import Marker, Vocabulary
+from agent.lm.tokenizer import MARKERS, Marker, Vocabulary
 from agent.names import MODEL_VARIABLE
 from agent.policy import CoresetPolicy, Proposals
 from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
@@ -47,11 +47,16 @@ class LmPolicy:
     reads_part = True
 
     def __init__(
-        self, folder: Path | None = None, sampler: str = "priority", seed: int = 0
+        self,
+        folder: Path | None = None,
+        sampler: str = "priority",
+        seed: int = 0,
+        objective: str = "size",
     ) -> None:
         self._vocabulary, self._engine = _loaded(folder or _folder())
         self._sample: Sampler = _SAMPLERS[sampler]
         self._seed = seed
+        self._marker = self._vocabulary.marker(MARKERS.get(objective, Marker.SMALLER))
         end = self._vocabulary.marker(Marker.END)
         self._grammar = Grammar(self._vocabulary.passes, end, _MOST_PASSES, least=1)
 
@@ -61,7 +66,7 @@ class LmPolicy:
         except (EncodingError, ParseError):
             yield from CoresetPolicy().propose(function, budget)
             return
-        asked = [*prompt(self._vocabulary, text, MOST), self._vocabulary.marker(Marker.SMALLER)]
+        asked = [*prompt(self._vocabulary, text, MOST), self._marker]
         seed = random.Random(f"{self._seed} {function.name}").getrandbits(32)
         for sample in self._sample(self._engine, asked, self._grammar, budget, seed):
             yield self._vocabulary.pipeline(sample.tokens)

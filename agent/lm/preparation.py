@@ -23,7 +23,7 @@ from rich.progress import track
 
 from agent.lm.data import ABOUT, TOKENIZER, TOKENS, Examples, Ragged
 from agent.lm.prompt import MOST, compact, prompt
-from agent.lm.tokenizer import Marker, Vocabulary, extended, library, trained
+from agent.lm.tokenizer import MARKERS, Marker, Vocabulary, extended, library, trained
 from agent.optimise import Objective
 from agent.output import write_file
 from agent.parts import after
@@ -43,7 +43,6 @@ from ir_tools.plan import OZ
 _MOST_OPTIMISED = 300  # tokens of optimised IR: longer ones cost too much of a row
 _VALIDATION = 15  # one in so many projects
 _SHARPNESS = 4.0  # how fast an answer's weight falls with what it loses against the best
-_MARKERS = {Objective.SIZE: Marker.SMALLER, Objective.INSTRUCTIONS: Marker.FEWER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def _optimised(text: str, vocabulary: Vocabulary) -> list[int]:
 
 def _answers(rows: Sequence[Label], vocabulary: Vocabulary) -> Iterator[tuple[list[int], float]]:
     """Each pipeline worth proposing, as tokens, and its weight."""
-    for objective, marker in _MARKERS.items():
+    for objective, marker in MARKERS.items():
         own = [row for row in rows if row.objective == objective]
         most = max((row.before - row.after for row in own), default=0)
         for row in own:

@@ -50,6 +50,10 @@ class Marker(enum.StrEnum):
     MIDDLE = "<middle>"
 
 
+MARKERS = {"size": Marker.SMALLER, "instructions": Marker.FEWER}
+"""What pipelines for an objective follow."""
+
+
 class Vocabulary:
     """Text, pipelines and sizes as tokens, and back. Raises ModelError for a file that is none."""
 

@@ -13,7 +13,7 @@ import pytest
 from agent.autotuners import POLICIES, _opentuner_library, make_policy
 from agent.names import AUTOTUNERS, SAMPLERS
 from agent.names import POLICIES as OURS
-from agent.policy import atoms
+from agent.policy import Terms, atoms
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import OzoneError
 from ir_tools.pipeline import Pipeline
@@ -42,7 +42,7 @@ def tuned(
     seed: int = 0,
     measure: Cost = cost,
 ) -> list[tuple[Pipeline, float | None]]:
-    generator = make_policy(name, seed).propose(INFO, budget)
+    generator = make_policy(name, Terms(seed)).propose(INFO, budget)
     return answered(generator, measure)
 
 

@@ -237,7 +237,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def register(policy: Any) -> None:
         monkeypatch.setattr(
-            policies, "POLICIES", {**policies.POLICIES, "scripted": lambda seed, trust: policy}
+            policies, "POLICIES", {**policies.POLICIES, "scripted": lambda terms: policy}
         )
 
     return register

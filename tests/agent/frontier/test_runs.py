@@ -61,7 +61,7 @@ def test_what_is_in_the_file_is_not_measured_again(
     make = autotuners.make_policy
     monkeypatch.setattr(
         "agent.frontier.runs.make_policy",
-        lambda name, seed: (asked.append(name), make(name, seed))[1],
+        lambda name, terms: (asked.append(name), make(name, terms))[1],
     )
     assert measured(parts, tmp_path, "random") == first
     assert asked == ["random"], "the one whose line was spoilt"
@@ -87,7 +87,7 @@ def test_failures_are_counted_by_kind(
     from ir_tools.pipeline import Pipeline
 
     bad = tuple(map(Pipeline.parse, ("function(sroa)", "function(nonsense)", "function(rubbish)")))
-    monkeypatch.setattr("agent.frontier.runs.make_policy", lambda name, seed: CoresetPolicy(bad))
+    monkeypatch.setattr("agent.frontier.runs.make_policy", lambda name, terms: CoresetPolicy(bad))
     (run, *_) = measured(parts, tmp_path, "broken")
     assert (run.tried, run.failures) == (3, {"invalid": 2})
 

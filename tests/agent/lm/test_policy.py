@@ -14,7 +14,7 @@ from agent.lm.export import export
 from agent.lm.policy import LmPolicy
 from agent.optimise import Settings, optimise
 from agent.parts import after, explore
-from agent.policy import SIMPLIFIED, CoresetPolicy, make_policy
+from agent.policy import SIMPLIFIED, CoresetPolicy, Terms, make_policy
 from anghabench.store import CorpusFunction
 from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
@@ -98,11 +98,25 @@ def test_other_samplers_give_as_many_the_same_for_a_seed(
         simplified = after(evaluator, function, SIMPLIFIED)
     info = dataclasses.replace(INFO, simplified=simplified)
     proposed = [
-        list(autotuners.make_policy(f"lm-{sampler}", seed).propose(info, 6)) for seed in (1, 1, 2)
+        list(autotuners.make_policy(f"lm-{sampler}", Terms(seed)).propose(info, 6))
+        for seed in (1, 1, 2)
     ]
     assert len(proposed[0]) == 6
     assert proposed[0] == proposed[1]
     assert (proposed[0] == proposed[2]) == (sampler == "beam")
+
+
+def test_what_is_asked_for_is_a_part_of_the_prompt(
+    folder: Path, corpus: list[CorpusFunction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OZONE_MODEL", str(folder))
+    with Evaluator(1) as evaluator:
+        info = dataclasses.replace(INFO, simplified=after(evaluator, corpus[0], SIMPLIFIED))
+    size, text, fewer = (
+        list(make_policy("lm", Terms(objective=each)).propose(info, 4))
+        for each in ("size", "text", "instructions")
+    )
+    assert size == text != fewer
 
 
 def test_a_whole_module_is_optimised_with_it(
