@@ -87,6 +87,7 @@ _TRAIN: _Rows = (
     ("pretrain", options.add_train, commands.pretrain),
     ("sft", options.add_train, commands.sft),
     ("export", options.add_export, commands.export),
+    ("evaluate", options.add_evaluate, commands.evaluate),
 )
 
 _COMMANDS: _Rows = (

@@ -264,6 +264,21 @@ def export(options: Namespace) -> None:
     export(options.model, options.output)
 
 
+def evaluate(options: Namespace) -> None:
+    """how well a model knows the compiler: sizes and optimised IR, against LLVM's"""
+    from rich.console import Console
+
+    from agent.lm.emulation import evaluate
+    from agent.output import write_file
+
+    console = Console()
+    wishes = options.functions, options.seed, options.jobs
+    text = evaluate(options.model, options.store, *wishes, console).to_json()
+    console.print(text, end="", highlight=False, markup=False)
+    if options.json is not None:
+        write_file(options.json, text.encode())
+
+
 def _train(options: Namespace, task: str) -> None:
     from agent.lm.training import Settings, train
 

@@ -296,6 +296,16 @@ def add_export(parser: ArgumentParser) -> None:
     )
 
 
+def add_evaluate(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", type=Path, help="what 'ozone train export' wrote")
+    add("store", type=Path, help="a corpus, of which only the held-out split is read")
+    add("--functions", type=_count, metavar="N", help="a sample of so many (default: all)")
+    add("--seed", type=int, default=0, metavar="N", help="of the sample (default 0)")
+    add("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    add("-j", "--jobs", type=_count, metavar="N", help="worker processes (default: all cores)")
+
+
 def add_nvp(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("store", type=Path, help="a corpus, of which only the training split is read")

@@ -10,4 +10,5 @@ training.py      pretraining and fine-tuning
 export.py        from a checkpoint to ONNX
 engine.py        the exported model at work, without torch
 policy.py        what it holds for most likely, proposed
+emulation.py     how well it knows the compiler
 """

@@ -62,7 +62,8 @@ class Examples:
 
     code        the prompt of each function: see `agent.lm.prompt`
     validation  of each function, whether its project is kept for validation
-    optimised   compact IR of each function after its best pipeline; empty where it is too long
+    optimised   compact IR of each function after its best pipeline, which its first answer is;
+                empty where it is too long
     owners      of each answer, its function; in ascending order
     answers     pipelines, each with the marker of its objective, its end and sizes
     weights     of each answer; 1 in sum for a function that has any
@@ -200,17 +201,15 @@ def _answered(
 ) -> Example:
     prompt = examples.code[index]
     ends, optimised = prompt[-1], examples.optimised[index]
-    branches = []
+    branches = list[Branch]()
     for answer in answers:
         tokens, weight = examples.answers[answer], float(examples.weights[answer])
         passes = tokens.index(vocabulary.marker(Marker.END))  # the first is the objective's marker
         weights = [0.0, *[parts.passes * weight] * passes]
         weights += [parts.sizes * weight] * (len(tokens) - len(weights))
+        if not branches:  # the best one, which the optimised IR is of
+            tokens, weights = tokens + optimised, weights + [parts.optimised] * len(optimised)
         branches.append(Branch([ends, *tokens], weights))
-    if optimised and parts.optimised:
-        branches.append(
-            Branch([ends, *optimised], [0.0, *[parts.optimised] * (len(optimised) - 1)])
-        )
     return Example(Branch(prompt, [parts.code] * (len(prompt) - 1)), tuple(branches))
 
 

@@ -53,12 +53,12 @@ class LmPolicy:
         seed: int = 0,
         objective: str = "size",
     ) -> None:
-        self._vocabulary, self._engine = _loaded(folder or _folder())
+        self.vocabulary, self.engine = _loaded(folder or _folder())
         self._sample: Sampler = _SAMPLERS[sampler]
         self._seed = seed
-        self._marker = self._vocabulary.marker(MARKERS.get(objective, Marker.SMALLER))
-        end = self._vocabulary.marker(Marker.END)
-        self._grammar = Grammar(self._vocabulary.passes, end, _MOST_PASSES, least=1)
+        self._marker = self.vocabulary.marker(MARKERS.get(objective, Marker.SMALLER))
+        end = self.vocabulary.marker(Marker.END)
+        self.grammar = Grammar(self.vocabulary.passes, end, _MOST_PASSES, least=1)
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         try:
@@ -66,10 +66,10 @@ class LmPolicy:
         except (EncodingError, ParseError):
             yield from CoresetPolicy().propose(function, budget)
             return
-        asked = [*prompt(self._vocabulary, text, MOST), self._marker]
+        asked = [*prompt(self.vocabulary, text, MOST), self._marker]
         seed = random.Random(f"{self._seed} {function.name}").getrandbits(32)
-        for sample in self._sample(self._engine, asked, self._grammar, budget, seed):
-            yield self._vocabulary.pipeline(sample.tokens)
+        for sample in self._sample(self.engine, asked, self.grammar, budget, seed):
+            yield self.vocabulary.pipeline(sample.tokens)
 
 
 @functools.cache

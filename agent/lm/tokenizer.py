@@ -104,6 +104,17 @@ class Vocabulary:
         """The tokens of all passes that a pipeline may have."""
         return tuple(self._by_token)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The tokens of all sizes."""
+        return tuple(range(self._first_size, self._first_size + _SIZES))
+
+    @functools.cached_property
+    def words(self) -> tuple[int, ...]:
+        """The tokens of text."""
+        ours = {*self._markers.values(), *self.sizes, *self.passes}
+        return tuple(token for token in range(len(self)) if token not in ours)
+
     def code(self, text: str) -> list[int]:
         """Compact IR as tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
