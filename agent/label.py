@@ -1,9 +1,10 @@
 """`ozone data label`: the best pipelines known for all functions of a corpus store.
 
-A sample of the functions is searched first, for the pipelines that are broadcast to all; then each
-function is searched, broadcast to and judged. What is finished is in a journal beside the output,
-so that a run may be killed at any time and goes on where it was; labels are the same for any number
-of workers, on a cluster or not, interrupted or not.
+A sample of the functions is searched first, and what won there is measured on all of the sample:
+the pipelines that together serve it best are broadcast to all. Then each function is searched,
+broadcast to and judged. What is finished is in a journal beside the output, so that a run may be
+killed at any time and goes on where it was; labels are the same for any number of workers, on a
+cluster or not, interrupted or not.
 
 The broadcast pipelines are chosen once for an output, from training functions where there are any:
 then nothing found on a held-out function gets into a label of another. Only where held-out ones are
@@ -17,6 +18,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import time
 import zlib
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -32,15 +35,20 @@ from rich.table import Table
 from agent.journal import Journal
 from agent.labelling import (
     OBJECTIVES,
+    Costs,
     Found,
     Outcome,
+    Trials,
     Wishes,
     before_of,
+    cost_of,
     label,
     ranked,
     search,
     shared,
 )
+from agent.nvp import cover
+from agent.optimise import Objective
 from agent.output import write_file
 from anghabench import labels
 from anghabench.labels import Label
@@ -54,9 +62,11 @@ from ir_tools.libllvm import identity
 LIMITS = Limits(cpu_s=10.0)  # a pipeline that takes longer on one function is of no use
 STAGES = ("coreset", "search", "broadcast", "verified")
 
-_FORMAT = 2  # raise it when labels of the same wishes would be others
+_FORMAT = 3  # raise it when labels of the same wishes would be others
 _SILENCE_S = 60.0  # in a file or a pipe, which shows no progress bar
-_SAMPLE = 1000  # functions whose winners may be broadcast
+_SAMPLE = 300  # functions whose winners may be broadcast
+_SAMPLE_BUDGET = 300  # candidates of each of those, at least
+_CONTENDERS = 300  # winners that are measured on all of them
 
 # A function, and what an earlier search of it has found.
 Task = tuple[CorpusFunction, Found | None]
@@ -102,7 +112,7 @@ def run(
 ) -> Summary:
     """Label what is not labelled yet. Raises OzoneError; what was finished is written by then."""
     path = output.with_name(f"{output.name}.journal")
-    if output.exists() and not path.exists():
+    if output.is_file() and not path.exists():
         raise OzoneError(
             f"{output} has labels of another run: write to another file, and see --known"
         )
@@ -118,8 +128,8 @@ def run(
         return labelling.summary()
 
 
-def broadcast(found: Iterable[Found], wishes: Wishes) -> list[str]:
-    """The pipelines that won most on some functions, to be tried on the others.
+def contenders(found: Iterable[Found], wishes: Wishes) -> list[str]:
+    """The pipelines that won most on some functions, of those that not all functions try.
 
     Each function has as much to say as any other: what counts is the share of its bytes, and of its
     instructions, that its winners save.
@@ -132,7 +142,32 @@ def broadcast(found: Iterable[Found], wishes: Wishes) -> list[str]:
                 gains[text] += 1 - costs[index] / before[index]
     chosen, drawn = shared(wishes)
     new = gains.keys() - {*chosen, *drawn}
-    return sorted(new, key=lambda text: (-gains[text], text))[: wishes.broadcast]
+    return sorted(new, key=lambda text: (-gains[text], text))[:_CONTENDERS]
+
+
+def broadcast(
+    found: Sequence[Found], costs: Sequence[Sequence[Costs | None]], wishes: Wishes
+) -> list[int]:
+    """Which contenders to try on all functions: those that together add most to what all try.
+
+    `costs` are those of each contender on each function of `found`.
+    """
+    shared_by_all = list(itertools.chain(*shared(wishes)))
+    rows = []
+    for one, measured in zip(found, costs, strict=True):
+        tried = [one.measured.get(text) for text in shared_by_all]
+        for objective in OBJECTIVES:
+            known = max(_gains(one, tried, objective), default=0.0)
+            rows.append([max(0.0, gain - known) for gain in _gains(one, measured, objective)])
+    return cover(np.array(rows), np.ones(len(rows)), wishes.broadcast) if rows else []
+
+
+def _gains(found: Found, costs: Iterable[Costs | None], objective: Objective) -> Iterator[float]:
+    """What each saves, as a share of what -Oz makes of the function; nothing where it is larger."""
+    before = before_of(found.measured)
+    for each in costs:
+        cost = each and cost_of(each, before, objective)
+        yield max(0.0, 1 - cost / before[OBJECTIVES.index(objective)]) if cost else 0.0
 
 
 class _Labelling:
@@ -156,8 +191,7 @@ class _Labelling:
     def run(self, bar: Progress) -> None:
         """Do what is left to do."""
         pipelines = self._broadcast(bar)
-        left = [one for one in self._functions if self._get("label", one.id) is None]
-        tasks = [(one, self._found(one)) for one in left]
+        tasks = self._missing("label", self._functions)
         work = functools.partial(_label, self._wishes, pipelines)
         self._each("label", tasks, work, bar)
 
@@ -167,14 +201,27 @@ class _Labelling:
         side = "train" if trained else "held-out"
         stored = self._get("broadcast", side)
         if stored is None:
-            sample = (trained or self._functions)[:_SAMPLE]
-            tasks = [(one, None) for one in sample if self._get("search", one.id) is None]
-            self._each("search", tasks, functools.partial(_search, self._wishes), bar)
-            found = [one for one in map(self._found, sample) if one]
-            stored = json.dumps(broadcast(found, self._wishes)).encode()
+            stored = json.dumps(self._chosen((trained or self._functions)[:_SAMPLE], bar)).encode()
             self._put("broadcast", side, stored)
         chosen: list[str] = json.loads(stored)
         return chosen
+
+    def _chosen(self, sample: Sequence[CorpusFunction], bar: Progress) -> list[str]:
+        """What the sample has to say on what is to be broadcast."""
+        deep = dataclasses.replace(self._wishes, budget=max(self._wishes.budget, _SAMPLE_BUDGET))
+        self._each("search", self._missing("search", sample), functools.partial(_search, deep), bar)
+        found = {one.id: self._found(one) for one in sample}
+        names = contenders(filter(None, found.values()), self._wishes)
+        stage = f"measure {hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"
+        tasks = [task for task in self._missing(stage, sample) if task[1]]
+        self._each(stage, tasks, functools.partial(_measure, names), bar)
+        pairs = [(found[one.id], self._get(stage, one.id)) for one in sample]
+        done = [(one, json.loads(zlib.decompress(costs))) for one, costs in pairs if one and costs]
+        searched, costs = [one for one, _ in done], [each for _, each in done]
+        return [names[index] for index in broadcast(searched, costs, self._wishes)]
+
+    def _missing(self, stage: str, functions: Iterable[CorpusFunction]) -> list[Task]:
+        return [(one, self._found(one)) for one in functions if self._get(stage, one.id) is None]
 
     def _each(
         self,
@@ -183,7 +230,8 @@ class _Labelling:
         work: Callable[[Evaluator, Cache, Task], Done],
         bar: Progress,
     ) -> None:
-        row = bar.add_task(stage, total=len(tasks), rate=0)
+        name = stage.partition(" ")[0]
+        row = bar.add_task(name, total=len(tasks), rate=0)
         with contextlib.closing(self._for_each(tasks, work)) as results:  # type: ignore[type-var]
             for index, done in results:
                 function = tasks[index][0].id
@@ -194,7 +242,7 @@ class _Labelling:
                     self._put(stage, function, done[0])
                     self._evaluations += done[1]
                 bar.update(row, advance=1, rate=self._rate)
-                self._say(bar.console, f"{stage}: {bar.tasks[row].completed:.0f} of {len(tasks)}")
+                self._say(bar.console, f"{name}: {bar.tasks[row].completed:.0f} of {len(tasks)}")
 
     def _say(self, console: Console, done: str) -> None:
         """A line now and then, where nobody sees the bar."""
@@ -245,6 +293,19 @@ def _search(wishes: Wishes, evaluator: Evaluator, _: Cache, task: Task) -> Done:
     except OzoneError as error:
         return error
     return zlib.compress(json.dumps(dataclasses.asdict(found)).encode()), len(found.measured)
+
+
+def _measure(pipelines: Sequence[str], evaluator: Evaluator, _: Cache, task: Task) -> Done:
+    """What each pipeline makes of a function that was searched."""
+    function, found = task
+    assert found is not None
+    try:
+        trials = Trials(evaluator, function, found.measured)
+        trials.measure(pipelines)
+    except OzoneError as error:
+        return error
+    costs = [trials.measured[text] for text in pipelines]
+    return zlib.compress(json.dumps(costs).encode()), len(trials.measured) - len(found.measured)
 
 
 def _label(

@@ -36,7 +36,8 @@ from ir_tools.verify.verdict import Accept, Side, Verdict
 
 OBJECTIVES = (Objective.SIZE, Objective.INSTRUCTIONS)
 
-_BROADCAST_SHARE = 5  # one in so many candidates is broadcast
+_BROADCAST_SHARE = 2  # one in so many candidates is broadcast
+_MOST_BROADCAST = 100  # more of them add next to nothing
 _SHARED_SHARE = 3  # one in so many others is shared by all functions
 _MOST_RANDOM = 30  # of the shared ones
 _ROUNDS = 4  # of next best pipelines, before a function gets -Oz's own
@@ -60,7 +61,7 @@ class Wishes:
     @property
     def broadcast(self) -> int:
         """How many of the candidates come from other functions."""
-        return self.budget // _BROADCAST_SHARE
+        return min(self.budget // _BROADCAST_SHARE, _MOST_BROADCAST)
 
     @property
     def own(self) -> int:
