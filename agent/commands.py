@@ -337,6 +337,7 @@ def bench(options: Namespace) -> None:
         options.seed,
         options.folder,
         options.jobs,
+        options.labels,
         options.json,
         options.plot,
     )

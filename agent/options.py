@@ -341,6 +341,7 @@ def add_bench(parser: ArgumentParser) -> None:
     add("--objective", default="size", choices=OBJECTIVES, help="what to make smaller")
     add("--accept", default="tested", choices=ACCEPT, help="the weakest verdict that will do")
     add("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")
+    add("--labels", type=Path, metavar="PATH", help="of the same functions: the best that is known")
     add("--json", type=Path, metavar="FILE", help="the figures, and how they were made")
     add("--plot", type=Path, metavar="FILE", help=".png, .svg or .pdf")
     add(

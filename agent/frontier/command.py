@@ -6,10 +6,11 @@ import datetime
 import importlib.metadata
 import platform
 import shlex
+import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from agent.frontier.winners import choose
 from agent.optimise import Objective
 from agent.parts import sample
 from agent.policy import Terms
-from anghabench import store
+from anghabench import labels, store
 from ir_tools.errors import OzoneError
 from ir_tools.libllvm import loaded_version
 from ir_tools.verify.verdict import Accept
@@ -45,6 +46,7 @@ class Wishes:
     seed: int
     folder: Path  # of what was measured, from which an interrupted run goes on
     jobs: int | None
+    labels: Path | None = None  # the best that is known, to compare with
     json: Path | None = None
     plot: Path | None = None
 
@@ -67,6 +69,8 @@ def run(wishes: Wishes, console: Console) -> list[Point]:
     projects = {function.id: function.project for function in functions}
     found = list(points(runs, kept, projects, wishes.objective))
     about = _about(wishes, projects, runs) | {"wall_s": round(time.monotonic() - started)}
+    if wishes.labels is not None:
+        about["best_known"] = _best_known(wishes.labels, {run.function for run in runs}, wishes)
     report.show(found, about, console)
     if wishes.json is not None:
         report.write_json(wishes.json, found, about)
@@ -75,12 +79,30 @@ def run(wishes: Wishes, console: Console) -> list[Point]:
     return found
 
 
+def _best_known(path: Path, functions: Collection[str], wishes: Wishes) -> dict[str, float]:
+    """What labels save of the functions that have some, as a share of what -Oz makes of those."""
+    rows = [
+        row
+        for row in labels.read(path)
+        if row.id in functions and row.rank == 0 and row.objective == wishes.objective
+    ]
+    if not rows:
+        raise OzoneError(f"{path} has no labels for {wishes.objective} of any of these functions")
+    before, after = sum(row.before for row in rows), sum(row.after for row in rows)
+    evaluations = statistics.fmean(row.evaluations for row in rows)
+    return {"functions": len(rows), "evaluations": evaluations, "total": 1 - after / before}
+
+
 def _check(wishes: Wishes) -> None:
     """What would fail only after hours."""
     if wishes.plot is not None and wishes.plot.suffix not in report.PLOT_SUFFIXES:
         raise OzoneError(f"cannot plot to '{wishes.plot}': end it in .png, .svg or .pdf")
     for name in wishes.policies:
         make_policy(name, Terms(wishes.seed, objective=wishes.objective))
+    if wishes.labels is not None and not any(
+        row.objective == wishes.objective for row in labels.read(wishes.labels)
+    ):
+        raise OzoneError(f"{wishes.labels} has no labels for {wishes.objective}")
     for path in filter(None, (wishes.json, wishes.plot)):
         if not path.absolute().parent.is_dir():
             raise OzoneError(f"cannot write {path}: there is no such folder")

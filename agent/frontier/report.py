@@ -41,6 +41,15 @@ def show(points: Sequence[Point], about: Mapping[str, Any], console: Console) ->
     for point in points:
         table.add_row(point.policy, *_cells(point, verdicts))
     console.print(table)
+    if best := about.get("best_known"):
+        console.print(_best_known(best))
+
+
+def _best_known(best: Mapping[str, Any]) -> str:
+    return (
+        f"best known: {_percent(best['total'])} by {best['evaluations']:.0f} evaluations of each "
+        f"of {best['functions']} functions"
+    )
 
 
 def _cells(point: Point, verdicts: Iterable[str]) -> Iterator[str]:
@@ -78,6 +87,8 @@ def plot(path: Path, points: Sequence[Point], about: Mapping[str, Any]) -> None:
     axes = figure.add_subplot()
     for policy in dict.fromkeys(point.policy for point in points):
         _draw(axes, [point for point in points if point.policy == policy], about["objective"])
+    if best := about.get("best_known"):
+        axes.axhline(100 * best["total"], ls="--", color="gray", label=_best_known(best))
     budgets = sorted({point.budget for point in points})
     axes.set_xscale("log")
     axes.set_xticks(budgets, map(str, budgets))

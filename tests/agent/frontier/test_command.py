@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from anghabench import store
+from anghabench import labels, store
+from anghabench.labels import Label
 from anghabench.store import CorpusFunction
 from envs.cache import Cache
 
@@ -56,6 +57,28 @@ def test_figures_are_shown_and_written_with_how_they_were_made(
     again = bench(corpus, tmp_path, "--policy", ALL, "--plot", str(plots[1]), name="b.json")
     assert again["points"] == points
     assert b"<svg" in plots[1].read_bytes()
+
+
+def test_the_best_that_is_known_is_shown_beside_what_policies_save(
+    corpus: Path, parts: list[CorpusFunction], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = Label(
+        id=parts[0].id, objective="size", rank=0, pipeline="function(adce)", before=100, after=80,
+        verdict="tested", evaluations=1000,
+    )  # fmt: skip
+    others = {"id": "elsewhere"}, {"rank": 1}, {"objective": "instructions"}
+    rows = [label, *(dataclasses.replace(label, after=1, **each) for each in others)]
+    (tmp_path / "l.parquet").write_bytes(labels.encode(rows))
+    options = ("--labels", str(tmp_path / "l.parquet"), "--plot", str(tmp_path / "plot.svg"))
+    about = bench(corpus, tmp_path, *options)["about"]
+    known_to_labels = {"functions": 1, "evaluations": 1000, "total": pytest.approx(0.2)}
+    assert about["best_known"] == known_to_labels
+    known = "best known: 20.0 by 1000 evaluations of each of 1 functions"
+    assert known in " ".join(capsys.readouterr().out.split())
+    assert "<svg" in (tmp_path / "plot.svg").read_text()
+    arguments = ["bench", str(corpus), *OPTIONS, "--objective", "text", *options]
+    assert main([*arguments, "-o", str(tmp_path / "work")]) == 1
+    assert "has no labels for text\n" in capsys.readouterr().err
 
 
 def test_no_curve_gets_worse_with_budget_nor_than_oz_by_any_objective(
