@@ -41,7 +41,10 @@ _SAMPLERS: Mapping[str, Sampler] = {
 
 
 class LmPolicy:
-    """Proposes what a language model holds for best. Raises ModelError where there is none."""
+    """Proposes what a language model holds for best. Raises ModelError where there is none.
+
+    The empty pipeline is one of them: a function may be smallest as it was written.
+    """
 
     adaptive = False
     reads_part = True
@@ -58,7 +61,7 @@ class LmPolicy:
         self._seed = seed
         self._marker = self.vocabulary.marker(MARKERS.get(objective, Marker.SMALLER))
         end = self.vocabulary.marker(Marker.END)
-        self.grammar = Grammar(self.vocabulary.passes, end, _MOST_PASSES, least=1)
+        self.grammar = Grammar(self.vocabulary.passes, end, _MOST_PASSES)
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         try:

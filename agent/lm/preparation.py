@@ -3,7 +3,7 @@
 Only the training split is read. The projects whose names have the smallest hashes, about one in
 fifteen, are for validation: what settings are chosen by. What a function's labels say becomes one
 answer for each pipeline that is better than -Oz, the weights falling with what is lost against the
-best; a function that nothing improves has the empty pipeline for an answer.
+best; a function that nothing improves is answered with a mark that says so.
 """
 
 from __future__ import annotations
@@ -169,15 +169,20 @@ def _answers(rows: Sequence[Label], vocabulary: Vocabulary) -> Iterator[tuple[li
         most = max((row.before - row.after for row in own), default=0)
         for row in own:
             lost = 1 - (row.before - row.after) / most if most else 0.0
-            pipeline = Pipeline() if row.pipeline == OZ else Pipeline.parse(row.pipeline)
             if lost < 1:
                 tokens = [
-                    vocabulary.marker(marker), *vocabulary.passes_of(pipeline),
+                    vocabulary.marker(marker), *_passes(row.pipeline, vocabulary),
                     vocabulary.marker(Marker.END),
                     vocabulary.marker(Marker.BEFORE), vocabulary.size(row.before),
                     vocabulary.marker(Marker.AFTER), vocabulary.size(row.after),
                 ]  # fmt: skip
                 yield tokens, float(np.exp(-_SHARPNESS * lost))
+
+
+def _passes(pipeline: str, vocabulary: Vocabulary) -> list[int]:
+    if pipeline == OZ:
+        return [vocabulary.marker(Marker.OZ)]
+    return vocabulary.passes_of(Pipeline.parse(pipeline))
 
 
 def _about(

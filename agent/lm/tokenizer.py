@@ -42,6 +42,7 @@ class Marker(enum.StrEnum):
     CUT = "<cut>"  # some of it is left out
     SMALLER = "<smaller>"  # a pipeline, for bytes
     FEWER = "<fewer>"  # a pipeline, for instructions
+    OZ = "<oz>"  # in a pipeline's place: none that is known does better than -Oz
     BEFORE = "<before>"  # what -Oz makes of it, in bytes
     AFTER = "<after>"  # what the pipeline does
     OPTIMISED = "<optimised>"  # IR of the function after the pipeline

@@ -228,7 +228,7 @@ class Scripted:
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         self.parts[function.name] = function.part
         for text in self._special.get(function.name, self._default)[:budget]:
-            yield Pipeline.parse(f"function({text})")
+            yield Pipeline.parse(f"function({text})" if text else "")
 
 
 @pytest.fixture
@@ -244,6 +244,19 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 GOOD = "sroa<modify-cfg>,early-cse,simplifycfg,instcombine<no-verify-fixpoint>"
+
+
+def test_the_empty_pipeline_is_a_candidate_like_any_other(
+    scripted: Any, examples: Mapping[str, Source]
+) -> None:
+    scripted(Scripted(["", GOOD]))
+    settings = Settings(budget=4, policy="scripted")
+    with Evaluator(2) as evaluator:
+        outcome = optimise(evaluator, examples["inflate"], settings)
+    check_never_worse(outcome, settings)
+    assert not outcome.failures
+    chosen = {choice.pipeline: choice.verdict for choice in outcome.choices}
+    assert chosen.get("", "proved") == "proved"
 
 
 def test_a_policy_that_crashes_llvm_costs_only_what_it_crashes(
