@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from anghabench.labels import Label, encode, read
 from ir_tools.errors import StoreError
+from ir_tools.pipeline import Pipeline
+from ir_tools.plan import OZ
+from tests.conftest import ROOT
 
 numbers = st.integers(0, 2**31 - 1)
 rows = st.builds(
@@ -88,3 +91,26 @@ def test_parquet_that_holds_no_labels_is_refused(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"id": ["x"]}), path)
     with pytest.raises(StoreError, match="holds no labels"):
         list(read(path))
+
+
+SHIPPED = ROOT / "anghabench" / "data" / "labels"
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.parquet")), ids=lambda path: path.stem)
+def test_shipped_labels_are_whole_and_none_is_worse_than_oz_or_unjudged(path: Path) -> None:
+    found: dict[str, dict[str, Label]] = {}
+    for row in read(path):
+        assert row.after <= row.before
+        if row.rank == 0:
+            found.setdefault(row.id, {})[row.objective] = row
+            assert (row.pipeline == OZ) == (row.verdict == "")
+            assert row.verdict in ("", "proved", "bounded", "tested")
+        if row.pipeline != OZ:
+            Pipeline.parse(row.pipeline)
+    assert len(found) > 1000
+    assert all(each.keys() == {"size", "instructions"} for each in found.values())
+
+
+def test_labels_are_shipped_and_small() -> None:
+    sizes = [path.stat().st_size for path in SHIPPED.glob("*.parquet")]
+    assert 0 < sum(sizes) <= 8 << 20
