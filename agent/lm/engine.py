@@ -62,9 +62,7 @@ class Engine:
             self.vocabulary = self._session.get_modelmeta().custom_metadata_map["vocabulary"]
         except OSError as error:
             raise ModelError(f"cannot read {path}: {error.strerror}") from error
-        except (
-            Exception
-        ) as error:  # onnxruntime has a class of its own for each thing that is wrong
+        except Exception as error:  # onnxruntime has a class for each thing that is wrong
             raise ModelError(f"{path} is no model: {one_line(str(error))[:200]}") from error
 
     def read(self, prompt: Sequence[int]) -> tuple[_State, Logits]:

@@ -9,7 +9,9 @@ it fits. Needs the `train` extra.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,17 +70,13 @@ def fresh(vocabulary: Vocabulary, config: Path | None, context: int) -> PreTrain
 
     transformers = library()
     ours = small(vocabulary)
-    try:
+    with _reporting(str(config)):
         chosen = ours
         if config is not None:
             values = json.loads(config.read_bytes())
             chosen = transformers.AutoConfig.for_model(**{**values, **_fitting(ours)})
         chosen = extended(chosen, context)
         return transformers.AutoModelForCausalLM.from_config(chosen, dtype=torch.float32)
-    except ModelError:
-        raise
-    except Exception as error:  # what is wrong raises as many kinds as there are models
-        raise ModelError(f"{config}: {one_line(str(error))}") from error
 
 
 def _fitting(config: PretrainedConfig) -> dict[str, int]:
@@ -96,19 +94,26 @@ def load(folder: Path, vocabulary: Vocabulary, context: int = 0) -> PreTrainedMo
 
     transformers = library()
     _check_vocabulary(folder, vocabulary)
-    try:
+    with _reporting(f"cannot load the model in {folder}"):
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         config = extended(config, context)
         model = transformers.AutoModelForCausalLM.from_pretrained(
             folder, config=config, dtype=torch.float32, local_files_only=True
         )
-    except ModelError:
-        raise
-    except Exception as error:  # what is damaged raises as many kinds as there are libraries
-        raise ModelError(f"cannot load the model in {folder}: {one_line(str(error))}") from error
     if model.get_input_embeddings().num_embeddings != len(vocabulary):
         model.resize_token_embeddings(len(vocabulary))
     return model
+
+
+@contextlib.contextmanager
+def _reporting(what: str) -> Iterator[None]:
+    """Whatever goes wrong is a ModelError: libraries raise as many kinds as there are models."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{what}: {one_line(str(error))}") from error
 
 
 def _check_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:

@@ -25,8 +25,6 @@ from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
 
 _MOST_PASSES = 20  # of a pipeline
-
-
 _TOP_P = 0.95  # of nucleus sampling
 
 Sampler = Callable[[LanguageModel, Sequence[int], Grammar, int, int], list[Sample]]

@@ -176,10 +176,9 @@ def library() -> Any:
 
 
 def _parsed(data: bytes, name: str) -> Any:
+    tokenizer = library().Tokenizer
     try:
-        return library().Tokenizer.from_buffer(data)
-    except ModelError:
-        raise
+        return tokenizer.from_buffer(data)
     except Exception as error:  # the library raises no narrower one
         raise ModelError(f"{name} is no tokenizer: {error}") from error
 

@@ -27,8 +27,7 @@ import numpy as np
 
 from agent.lm import data
 from agent.lm.data import Example, Examples, Parts, Row
-from agent.lm.model import fresh, load, save
-from agent.lm.model import library as model_library
+from agent.lm.model import fresh, library, load, save
 from agent.lm.tokenizer import Marker, Vocabulary
 from agent.output import write_file
 from ir_tools.errors import ModelError, ToolError, one_line
@@ -77,7 +76,7 @@ def train(folder: Path, output: Path, settings: Settings, every: int) -> dict[st
 
     A checkpoint is written after so many steps. Raises ModelError, before anything takes long.
     """
-    model_library()
+    library()
     vocabulary = Vocabulary.read(folder / data.TOKENIZER)
     manifest = _manifest(folder, vocabulary, settings)
     _check_output(output, manifest)
@@ -166,7 +165,7 @@ def _commit() -> str:
 
 
 def _model(vocabulary: Vocabulary, settings: Settings) -> PreTrainedModel:
-    model_library().set_seed(settings.seed)
+    library().set_seed(settings.seed)
     if settings.lora and not settings.init:
         raise ModelError(
             "adapters are for a model that was trained before: name one by --init-from"
