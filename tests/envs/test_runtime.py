@@ -206,7 +206,7 @@ def test_an_environment_pays_for_time_that_a_pass_saves_and_for_nothing_else() -
     env.reset()
     names = env.action_names
     assert env.step(names.index("globaldce"))[1] == 0
-    assert 0.5 < env.step(names.index("loop-deletion"))[1] <= 1.1
+    assert env.step(names.index("loop-deletion"))[1] > 0.5
     env.close()
 
 
