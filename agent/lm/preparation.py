@@ -104,10 +104,10 @@ def _texts(
     """By function; and how many have no compact text, by the reason."""
 
     def work(evaluator: Evaluator, _: Cache, function: CorpusFunction) -> Texts | OzoneError:
-        best = next((row.pipeline for row in rows.get(function.id, ()) if _is_best(row)), "")
+        best = next((row.pipeline for row in rows.get(function.id, ()) if _is_best(row)), None)
         optimised = ""
         with contextlib.suppress(OzoneError):
-            optimised = compact(after(evaluator, function, best)) if best else ""
+            optimised = compact(after(evaluator, function, best)) if best is not None else ""
         try:
             return Texts(compact(after(evaluator, function, SIMPLIFIED)), optimised)
         except OzoneError as error:

@@ -91,6 +91,17 @@ def test_labels_become_answers_whose_weights_fall_with_what_is_lost(
     assert "alloca" not in text
 
 
+def test_what_the_empty_pipeline_leaves_is_optimised_ir_too(
+    corpus: list[CorpusFunction], tmp_path: Path
+) -> None:
+    gained = named(corpus, "sum")
+    folder = prepared(tmp_path, corpus, [row(gained, 0, "", 80)])
+    vocabulary = Vocabulary.read(folder / TOKENIZER)
+    examples = Examples.read(folder / TOKENS)
+    (optimised,) = filter(None, map(examples.optimised.__getitem__, range(len(corpus))))
+    assert "alloca" in vocabulary.text(optimised[1:-1])
+
+
 def test_held_out_functions_are_not_read(compile_c, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     held_out = functions(compile_c(C, "b.c"), "held-out")
     other = [dataclasses.replace(one, project="other") for one in functions(compile_c(C, "a.c"))]
