@@ -18,7 +18,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import itertools
 import json
 import time
 import zlib
@@ -45,7 +44,6 @@ from agent.labelling import (
     label,
     ranked,
     search,
-    shared,
 )
 from agent.nvp import cover
 from agent.optimise import Objective
@@ -62,7 +60,7 @@ from ir_tools.libllvm import identity
 LIMITS = Limits(cpu_s=10.0)  # a pipeline that takes longer on one function is of no use
 STAGES = ("coreset", "search", "broadcast", "verified")
 
-_FORMAT = 3  # raise it when labels of the same wishes would be others
+_FORMAT = 4  # raise it when labels of the same wishes would be others
 _SILENCE_S = 60.0  # in a file or a pipe, which shows no progress bar
 _SAMPLE = 300  # functions whose winners may be broadcast
 _SAMPLE_BUDGET = 300  # candidates of each of those, at least
@@ -128,8 +126,8 @@ def run(
         return labelling.summary()
 
 
-def contenders(found: Iterable[Found], wishes: Wishes) -> list[str]:
-    """The pipelines that won most on some functions, of those that not all functions try.
+def contenders(found: Iterable[Found]) -> list[str]:
+    """The pipelines that won most on some functions.
 
     Each function has as much to say as any other: what counts is the share of its bytes, and of its
     instructions, that its winners save.
@@ -140,25 +138,21 @@ def contenders(found: Iterable[Found], wishes: Wishes) -> list[str]:
         for index, objective in enumerate(OBJECTIVES):
             for text, costs in ranked(one.measured, objective)[:1]:
                 gains[text] += 1 - costs[index] / before[index]
-    chosen, drawn = shared(wishes)
-    new = gains.keys() - {*chosen, *drawn}
-    return sorted(new, key=lambda text: (-gains[text], text))[:_CONTENDERS]
+    return sorted(gains, key=lambda text: (-gains[text], text))[:_CONTENDERS]
 
 
 def broadcast(
     found: Sequence[Found], costs: Sequence[Sequence[Costs | None]], wishes: Wishes
 ) -> list[int]:
-    """Which contenders to try on all functions: those that together add most to what all try.
+    """Which contenders to try on all functions: each adds most to those before it.
 
     `costs` are those of each contender on each function of `found`.
     """
-    shared_by_all = list(itertools.chain(*shared(wishes)))
-    rows = []
-    for one, measured in zip(found, costs, strict=True):
-        tried = [one.measured.get(text) for text in shared_by_all]
-        for objective in OBJECTIVES:
-            known = max(_gains(one, tried, objective), default=0.0)
-            rows.append([max(0.0, gain - known) for gain in _gains(one, measured, objective)])
+    rows = [
+        list(_gains(one, measured, objective))
+        for one, measured in zip(found, costs, strict=True)
+        for objective in OBJECTIVES
+    ]
     return cover(np.array(rows), np.ones(len(rows)), wishes.broadcast) if rows else []
 
 
@@ -211,7 +205,7 @@ class _Labelling:
         deep = dataclasses.replace(self._wishes, budget=max(self._wishes.budget, _SAMPLE_BUDGET))
         self._each("search", self._missing("search", sample), functools.partial(_search, deep), bar)
         found = {one.id: self._found(one) for one in sample}
-        names = contenders(filter(None, found.values()), self._wishes)
+        names = contenders(filter(None, found.values()))
         stage = f"measure {hashlib.sha256(repr(names).encode()).hexdigest()[:16]}"
         tasks = [task for task in self._missing(stage, sample) if task[1]]
         self._each(stage, tasks, functools.partial(_measure, names), bar)

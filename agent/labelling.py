@@ -5,6 +5,9 @@ by side, one for bytes and one for instructions. The winners lose every pass tha
 Pipelines that won elsewhere are tried as well (the broadcast of Cummins et al., 2023), and last the
 winners are judged: what is not accepted gives way to the next best, and in the end to -Oz's own.
 
+Many pipelines make the same of a function. Its label is the first of them that was broadcast, else
+the shortest: what a model is to learn should not be said in a hundred ways.
+
 Every pipeline is measured once, for both objectives, in workers. The result depends on the
 function, the wishes and the pipelines that are broadcast, and on nothing else.
 """
@@ -109,14 +112,19 @@ def cost_of(costs: Costs, before: Costs, objective: Objective) -> int | None:
     return costs[OBJECTIVES.index(objective)]
 
 
-def ranked(measured: Measured, objective: Objective) -> list[tuple[str, Costs]]:
-    """The pipelines that beat -Oz and what they measure, best first, of equal ones the shortest."""
-    before, better = before_of(measured), []
+def ranked(
+    measured: Measured, objective: Objective, preferred: Mapping[str, int] | None = None
+) -> list[tuple[str, Costs]]:
+    """The pipelines that beat -Oz and what they measure, best first.
+
+    Of equal ones the preferred, by their places, and then the shortest.
+    """
+    before, better, places = before_of(measured), [], preferred or {}
     for text, costs in measured.items():
         cost = costs and cost_of(costs, before, objective)
         if costs and cost is not None and cost < before[OBJECTIVES.index(objective)]:
-            better.append((cost, len(text), text, costs))
-    return [(text, costs) for _, _, text, costs in sorted(better)]
+            better.append((cost, places.get(text, len(places)), len(text), text, costs))
+    return [(text, costs) for *_, text, costs in sorted(better)]
 
 
 def search(evaluator: Evaluator, function: CorpusFunction, wishes: Wishes) -> Found:
@@ -142,7 +150,7 @@ def label(
 ) -> Outcome:
     """The labels, from what a search found before, or finds now. Raises OzoneError."""
     found = found or search(evaluator, function, wishes)
-    trials, stages = Trials(evaluator, function, found.measured), dict(found.stages)
+    trials, stages = Trials(evaluator, function, found.measured, broadcast), dict(found.stages)
     trials.measure(broadcast)
     stages["broadcast"] = trials.least()
     winners = {objective: trials.accepted(objective, wishes.accept) for objective in OBJECTIVES}
@@ -171,12 +179,20 @@ def _labels(
 
 
 class Trials:
-    """What pipelines make of one function. Raises OzoneError where even -Oz fails."""
+    """What pipelines make of one function. Raises OzoneError where even -Oz fails.
+
+    Of pipelines that measure the same, the first of the preferred ones stands for all.
+    """
 
     def __init__(
-        self, evaluator: Evaluator, function: CorpusFunction, measured: Measured | None = None
+        self,
+        evaluator: Evaluator,
+        function: CorpusFunction,
+        measured: Measured | None = None,
+        preferred: Sequence[str] = (),
     ) -> None:
         self._evaluator, self._function = evaluator, function
+        self._preferred = {text: place for place, text in enumerate(preferred)}
         self._refused: set[Costs] = set()  # what refused pipelines measure
         self._judged: dict[bytes, Verdict] = {}  # by what pipelines make of the function
         self.before = before_of(measured) if measured else self._baseline()
@@ -210,7 +226,7 @@ class Trials:
         """Pipelines that beat -Oz, best first. None measures what another or a refused one does:
         that one most likely made the same of the function."""
         seen, found = set(self._refused), []
-        for text, costs in ranked(self.measured, objective):
+        for text, costs in ranked(self.measured, objective, self._preferred):
             if costs not in seen:
                 seen.add(costs)
                 found.append((text, costs))
@@ -225,9 +241,12 @@ class Trials:
         return self.best(Objective.SIZE)[1][0], self.best(Objective.INSTRUCTIONS)[1][1]
 
     def minimised(self, objective: Objective) -> str:
-        """The best pipeline, without the passes that do not matter to its cost."""
+        """The best pipeline, without the passes that do not matter to its cost.
+
+        What is preferred stays as it is: its passes mattered where it was found.
+        """
         best, _ = self.best(objective)
-        if best == OZ:
+        if best == OZ or best in self._preferred:
             return best
         most = self.cost(best, objective)
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from agent.journal import Journal
 from agent.label import LIMITS, Summary, broadcast, contenders, run
-from agent.labelling import Found, Wishes, shared
+from agent.labelling import Found, Wishes
 from anghabench import labels, store
 from anghabench.labels import Label
 from anghabench.store import CorpusFunction
@@ -198,22 +198,19 @@ def test_nor_does_what_held_out_functions_broadcast_to_each_other(
     assert (tmp_path / "l.parquet").read_bytes() == expected
 
 
-def test_what_wins_on_several_functions_contends_first_and_what_all_tried_does_not() -> None:
-    wishes = Wishes(budget=10)
-    (known, *_), _ = shared(wishes)
+def test_what_wins_on_several_functions_contends_first() -> None:
     found = [
-        Found({OZ: (10, 10), known: (1, 1), "b": (9, 9)}, {}),
+        Found({OZ: (10, 10), "b": (9, 9)}, {}),
         Found({OZ: (10, 10), "b": (8, 9), "c": (9, 8), "failed": None}, {}),
         Found({OZ: (10, 10), "b": (8, 9), "worse": (11, 10)}, {}),
         Found({OZ: (1000, 10), "d": (960, 10)}, {}),  # many bytes, but a small share
     ]
-    assert contenders(found, wishes) == ["b", "c", "d"]
+    assert contenders(found) == ["b", "c", "d"]
 
 
-def test_what_is_broadcast_adds_to_what_all_try_and_to_each_other() -> None:
+def test_what_is_broadcast_adds_to_what_was_broadcast_before() -> None:
     wishes = Wishes(budget=10)
-    (known, *_), _ = shared(wishes)
-    found = [Found({OZ: (100, 10), known: (90, 10)}, {}), Found({OZ: (100, 10), known: None}, {})]
+    found = [Found({OZ: (100, 10)}, {}), Found({OZ: (100, 10)}, {})]
     best, same, other, larger = (80, 10), (82, 10), (95, 10), (120, 2)
     costs = [[same, best, None, larger], [(100, 10), (100, 10), other, larger]]
     assert broadcast(found, costs, wishes)[:2] == [1, 2], "`same` adds nothing to `best`"

@@ -189,6 +189,22 @@ def test_of_equal_pipelines_the_shortest_comes_first_and_failures_not_at_all() -
     assert [text for text, _ in ranked(costs, Objective.SIZE)] == ["short", "longer"]
 
 
+def test_of_equal_pipelines_those_that_are_preferred_come_first_and_keep_their_passes(
+    evaluator: Evaluator, corpus: list[CorpusFunction]
+) -> None:
+    costs = {
+        OZ: (10, 5),
+        "short": (8, 4),
+        "function(gvn,adce)": (8, 4),
+        "second": (8, 4),
+        "c": (9, 4),
+    }
+    preferred = ["c", "function(gvn,adce)", "second"]
+    trials = Trials(evaluator, corpus[0], costs, preferred)
+    assert trials.minimised(Objective.SIZE) == "function(gvn,adce)"
+    assert [text for text, _ in trials.candidates(Objective.SIZE)] == ["function(gvn,adce)", "c"]
+
+
 def test_what_the_other_objective_found_later_is_ranked_above_no_judged_winner(
     evaluator: Evaluator, corpus: list[CorpusFunction]
 ) -> None:
