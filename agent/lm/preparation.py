@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from agent.lm.data import ABOUT, TOKENIZER, TOKENS, Examples, Ragged
-from agent.lm.prompt import MOST, compact, prompt
+from agent.lm.prompt import HEAD, MOST, compact, prompt
 from agent.lm.tokenizer import MARKERS, Marker, Vocabulary, extended, library, trained
 from agent.optimise import Objective
 from agent.output import write_file
@@ -206,5 +206,5 @@ def _about(
         "answers": len(examples.answers),
         "tokens": int(len(examples.code.flat) + len(examples.answers.flat)),
         "tokens_per_line": float(np.median(lengths / lines)),  # most lines are an instruction
-        "whole_share": float(np.mean(lengths <= MOST - 2)),
+        "whole_share": float(np.mean(lengths <= MOST - HEAD)),
     }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.lm.prompt import compact, prompt
+from agent.lm.prompt import HEAD, compact, prompt
 from agent.lm.tokenizer import Marker, Vocabulary, trained
 from agent.parts import job
 from agent.policy import SIMPLIFIED
@@ -43,7 +43,7 @@ def test_what_is_not_one_function_is_refused() -> None:
         compact(b"@x = global i32 0\n")
 
 
-@given(lines=st.integers(1, 80), most=st.integers(8, 60))
+@given(lines=st.integers(1, 80), most=st.integers(HEAD + 6, 60))
 def test_a_prompt_is_never_longer_than_it_may_be(
     vocabulary: Vocabulary, lines: int, most: int
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_prompt_is_never_longer_than_it_may_be(
     tokens = prompt(vocabulary, text, most)
     assert tokens[0] == vocabulary.marker(Marker.FUNCTION)
     assert tokens[1] == vocabulary.size(lines)
-    code, cut = tokens[2:], vocabulary.marker(Marker.CUT)
+    code, cut = tokens[HEAD:], vocabulary.marker(Marker.CUT)
     if cut not in code:
         assert vocabulary.text(code) == text
         return
@@ -60,3 +60,11 @@ def test_a_prompt_is_never_longer_than_it_may_be(
     assert text.startswith(vocabulary.text(first))
     assert text.endswith(vocabulary.text(last))
     assert 0 <= len(first) - len(last) <= 1
+
+
+def test_a_prompt_says_how_much_there_is_of_what_even_of_a_function_too_long_to_be_shown(
+    vocabulary: Vocabulary,
+) -> None:
+    text = ":\n" + "load i32, ptr $0\n" * 12 + "icmp eq i32 ^1, 0\nret void\n"
+    counts = [vocabulary.count(token) for token in prompt(vocabulary, text, HEAD + 2)[1:HEAD]]
+    assert counts == [15, 1, 0, 0, 0, 0, 1, 0, 12, 0, 0, 0]
