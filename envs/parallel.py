@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,7 +43,8 @@ def for_each(
     executor = ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0)))
     try:
         futures = {executor.submit(call, item): index for index, item in enumerate(items)}
-        yield from _as_completed(futures)
+        for future in as_completed(futures):
+            yield futures[future], future.result()
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
         for evaluator, _ in list(opened.values()):  # to which threads may still add
@@ -51,11 +52,3 @@ def for_each(
         executor.shutdown(wait=True)
         for evaluator, _ in opened.values():
             evaluator.close()
-
-
-def _as_completed(futures: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
-    pending: Iterable[Future[Result]] = set(futures)
-    while pending:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        for future in sorted(done, key=futures.__getitem__):
-            yield futures[future], future.result()
