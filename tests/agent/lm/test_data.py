@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import Counter
 from pathlib import Path
@@ -108,7 +109,7 @@ class Marks(Vocabulary):
 
 
 def test_answers_follow_the_prompt_with_their_own_weights(few: Examples) -> None:
-    parts = Parts(code=0.5, passes=1.0, sizes=0.25, optimised=0.125)
+    parts = Parts(code=0.5, passes=1.0, sizes=0.25, optimised=0.125, share=1.0)
     (found,) = data.answered(few, Marks(), parts, random.Random(0), validation=False)
     assert found.prompt == Branch([5, 6, 7], [0.5, 0.5])
     first, second = found.branches
@@ -118,6 +119,26 @@ def test_answers_follow_the_prompt_with_their_own_weights(few: Examples) -> None
     assert second.weights == [0, 0.25, 0.25, 0.25, 0.0625, 0.0625]
     (other,) = data.answered(few, Marks(), parts, random.Random(0), validation=True)
     assert other.prompt.tokens == [8, 9]
+
+
+def test_an_epoch_has_a_share_of_what_nothing_improves_and_of_optimised_ir(few: Examples) -> None:
+    marks, count = Marks(), 400
+    nothing = marks.marker(Marker.OZ)
+    answers = Ragged.of([[1, 30, 2], [1, 31, 2], [1, nothing, 2]])
+    unimproved = dataclasses.replace(few, answers=answers, validation=np.zeros(3, bool))
+    parts, drawn = data.Parts(share=0.25), list[Example]()
+    for seed in range(count):
+        drawn += data.answered(unimproved, marks, parts, random.Random(seed), validation=False)
+    optimised = [one for one in drawn if 3 in one.branches[0].tokens]
+    without_gain = [one for one in drawn if nothing in one.branches[0].tokens]
+    assert len(drawn) - len(without_gain) == count
+    assert len(without_gain) == pytest.approx(count / 4, rel=0.3)
+    assert len(optimised) == pytest.approx(count / 4, rel=0.3)
+    # What is compared with must not be a matter of chance.
+    validation = dataclasses.replace(unimproved, validation=np.ones(3, bool))
+    kept = list(data.answered(validation, marks, parts, random.Random(0), validation=True))
+    assert len(kept) == 2
+    assert any(3 in one.branches[0].tokens for one in kept)
 
 
 def test_documents_are_whole_or_with_their_middle_at_the_end(few: Examples) -> None:
