@@ -7,6 +7,7 @@ data.py          what it is trained on, as tokens; rows of packed examples
 preparation.py   from a corpus and its labels to that
 model.py         Hugging Face checkpoints: ours from scratch, or any other
 training.py      pretraining and fine-tuning
+card.py          what a run knows of the model that it made
 export.py        from a checkpoint to ONNX
 engine.py        the exported model at work, without torch
 policy.py        what it holds for most likely, proposed

@@ -15,10 +15,12 @@ none of which is ever copied. Weights are stored in 16 bits and computed with in
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.lm.card import CARD
 from agent.lm.data import TOKENIZER
 from agent.lm.engine import MODEL
 from agent.lm.model import load
@@ -38,7 +40,7 @@ _OPSET = 20
 
 
 def export(folder: Path, output: Path) -> None:
-    """Write a folder with the graph of a model and its vocabulary. Raises ModelError."""
+    """Write a folder with the graph of a model, its vocabulary and its card. Raises ModelError."""
     try:
         import onnx
         import torch
@@ -62,6 +64,8 @@ def export(folder: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     write_file(output / MODEL, graph.SerializeToString())
     write_file(output / TOKENIZER, vocabulary.json)
+    with contextlib.suppress(FileNotFoundError):  # another library's model has none
+        write_file(output / CARD, (folder / CARD).read_bytes())
 
 
 def _check(config: Any) -> None:

@@ -6,7 +6,7 @@ over the same rows, to the same losses. On several devices, start it with `torch
 `train` extra.
 
 The run's folder has the settings as they were resolved, checkpoints, a log of losses for
-TensorBoard and `losses.jsonl`, and in the end the model.
+TensorBoard and `losses.jsonl`, and in the end the model with its card.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent.lm import data
+from agent.lm.card import CARD, model_card
 from agent.lm.data import Example, Examples, Parts, Row
 from agent.lm.model import fresh, library, load, save
 from agent.lm.tokenizer import Marker, Vocabulary
@@ -100,6 +101,7 @@ def train(folder: Path, output: Path, settings: Settings, every: int) -> dict[st
         write_file(output / LOSSES, "".join(lines).encode())
         notes = {**manifest, "steps": trainer.state.global_step, "rows": len(rows)}
         save(_merged(trainer.model), vocabulary, output / "model", notes)
+        write_file(output / "model" / CARD, model_card(notes, history).encode())
         return {**figures, "steps": trainer.state.global_step, "tokens": _tokens(rows)}
     return {}
 
