@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import functools
 import resource
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.lm.policy import LmPolicy
 from agent.policy import SIMPLIFIED
-from benchmarks.figures import Clock, Figure, Result, ratios
+from benchmarks.figures import Clock, Figure, Result, column, ratios
 from benchmarks.material import FunctionSource, Options, sample
 from envs.evaluation import FunctionInfo, Job
 from envs.evaluator import Evaluator
@@ -99,7 +100,7 @@ def _evaluated(
 
 def _each(clocks: Sequence[Clock], count: int) -> str:
     asked, evaluated = (
-        sorted(clock.times[name].cpu for clock in clocks)[len(clocks) // 2] / count * 1000
+        1000 * statistics.median(column(clocks, name, "cpu")) / count
         for name in ("asked", "evaluated")
     )
     return f"{asked:.1f} ms against {evaluated:.1f} ms a function"

@@ -192,7 +192,7 @@ def answered(
     examples: Examples, vocabulary: Vocabulary, parts: Parts, rng: random.Random, validation: bool
 ) -> Iterator[Example]:
     """Functions with all their answers, for validation all functions."""
-    whole = dataclasses.replace(parts, share=1.0) if validation else parts
+    share = 1.0 if validation else parts.share
     nothing = vocabulary.marker(Marker.OZ)
     bounds = np.searchsorted(examples.owners, np.arange(len(examples.code) + 1))
     order = list(range(len(examples.code)))
@@ -202,8 +202,8 @@ def answered(
         if examples.validation[index] != validation or first == last:
             continue
         improved = any(nothing not in examples.answers[each] for each in range(first, last))
-        if improved or rng.random() < whole.share:
-            optimised = examples.optimised[index] if rng.random() < whole.share else []
+        if improved or rng.random() < share:
+            optimised = examples.optimised[index] if rng.random() < share else []
             yield _answered(examples, vocabulary, parts, index, range(first, last), optimised)
 
 

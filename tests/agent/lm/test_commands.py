@@ -16,13 +16,13 @@ import pytest
 
 from ir_tools.llvm import Context
 from tests.agent.lm import tiny
+from tests.conftest import ROOT
 
 for _library in ("torch", "transformers", "tokenizers", "onnxruntime", "pyarrow"):
     pytest.importorskip(_library, reason=f"needs {_library}")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore")]
 
-ROOT = Path(__file__).resolve().parents[3]
 SFT = ("train", "sft", "data", "--epochs", "6", "--every", "5", "--rows", "4", "--fp32")
 
 
@@ -67,6 +67,6 @@ def test_a_small_run_from_programs_to_a_policy_killed_halfway(ozone: Any, tmp_pa
     subprocess.run(clang_22, cwd=tmp_path, check=True)
     ozone("opt", "x.bc", "-o", "y.bc", "--policy", "lm", "--json", "y.json", OZONE_MODEL="model")
     report = json.loads((tmp_path / "y.json").read_text())
-    assert "lm" in json.dumps(report)
+    assert report["warnings"] == [], "the coreset stood in"
     with Context() as context, context.parse((tmp_path / "y.bc").read_bytes()) as module:
         assert module.defined_functions()
