@@ -19,7 +19,6 @@ from tests.agent.lm import tiny
 torch = pytest.importorskip("torch", reason="needs ozone[train]")
 pytest.importorskip("transformers", reason="needs ozone[train]")
 pytest.importorskip("onnxscript", reason="needs ozone[train]")
-pytest.importorskip("onnxruntime", reason="needs ozone[train]")
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +46,25 @@ def wanted(folder: Path, vocabulary: Vocabulary, tokens: list[int]) -> np.ndarra
         return chosen(torch.tensor([tokens])).logits[0, -1].numpy()
 
 
+def distance(logits: np.ndarray, others: np.ndarray) -> float:
+    """Relative to the others' own size."""
+    return float(np.linalg.norm(logits - others) / np.linalg.norm(others))
+
+
+NEAR = 0.06  # what weights in 8 bits may cost a model that was never trained
+
+
 def test_branches_of_different_lengths_share_a_prompt(
     engine: Engine, folder: Path, vocabulary: Vocabulary
 ) -> None:
     prompt = [3, 300, 40, 7, 8, 9]
     root, logits = engine.read(prompt)
-    assert logits == pytest.approx(wanted(folder, vocabulary, prompt), abs=0.05)
+    assert distance(logits, wanted(folder, vocabulary, prompt)) < NEAR
     (one, _), _ = engine.advance([root, root], [11, 12])
     (two, other), after = engine.advance([one, root], [13, 14])
-    assert after[0] == pytest.approx(wanted(folder, vocabulary, [*prompt, 11, 13]), abs=0.05)
-    assert after[1] == pytest.approx(wanted(folder, vocabulary, [*prompt, 14]), abs=0.05)
+    assert distance(after[0], wanted(folder, vocabulary, [*prompt, 11, 13])) < NEAR
+    assert distance(after[1], wanted(folder, vocabulary, [*prompt, 14])) < NEAR
+    assert distance(after[1], wanted(folder, vocabulary, [*prompt[:-1], 14])) > 2 * NEAR
     assert (two.length, other.length) == (8, 7)
     # Whoever else is computed beside it changes nothing.
     _, alone = engine.advance([two], [15])
@@ -68,7 +76,7 @@ def test_samples_are_unique_and_the_first_is_greedy(engine: Engine, vocabulary: 
     grammar = Grammar(vocabulary.passes, vocabulary.marker(Marker.END), most=6, least=1)
     samples = priority(engine, [3, 300, 40, 7], grammar, 12)
     assert len({sample.tokens for sample in samples}) == 12
-    assert samples[0] == greedy(engine, [3, 300, 40, 7], grammar)
+    assert samples[0].tokens == greedy(engine, [3, 300, 40, 7], grammar).tokens
     assert all(vocabulary.pipeline(sample.tokens).atoms() for sample in samples)
 
 
@@ -92,7 +100,7 @@ def test_a_longer_context_is_exported_as_it_was_extended(
     export(tmp_path / "model", tmp_path / "exported")
     tokens = [3, 300, 40, *range(100, 400)]
     _, logits = Engine(tmp_path / "exported" / "model.onnx").read(tokens)
-    assert logits == pytest.approx(wanted(tmp_path, vocabulary, tokens), abs=0.05)
+    assert distance(logits, wanted(tmp_path, vocabulary, tokens)) < NEAR
 
 
 @pytest.mark.parametrize(
