@@ -22,7 +22,7 @@ from pathlib import Path
 
 from agent.compiled import Compiled, remember
 from agent.driver import Invocation, understand
-from agent.names import ACCEPT, OBJECTIVES, POLICIES
+from agent.names import ACCEPT, DEFAULT_POLICY, OBJECTIVES, POLICIES
 from agent.output import write_file
 from envs.cache import Cache, default_path
 from ir_tools import clang
@@ -31,8 +31,8 @@ from ir_tools.process import unwinding
 
 OPTIONS: Mapping[str, str] = {
     "OZONE_BUDGET": "candidate compilations a module (default 10; 0: plain clang -Oz)",
-    "OZONE_POLICY": "oz, random, coreset, search, nvp, neighbour or lm (default coreset)",
-    "OZONE_MODEL": "the folder of the model that lm asks",
+    "OZONE_POLICY": "oz, random, coreset, search, nvp, neighbour or lm (the default)",
+    "OZONE_MODEL": "the folder of the model that lm asks (default: the one that ships)",
     "OZONE_OBJECTIVE": "size, text or instructions (default size)",
     "OZONE_ACCEPT": "the weakest verdict that will do: proved, bounded or tested (default)",
     "OZONE_SEED": "seed of the random choices (default 0)",
@@ -108,7 +108,7 @@ def _options(environment: Mapping[str, str]) -> _Options:
 
     return _Options(
         number("OZONE_BUDGET", 10),
-        choice("OZONE_POLICY", "coreset", POLICIES),
+        choice("OZONE_POLICY", DEFAULT_POLICY, POLICIES),
         choice("OZONE_OBJECTIVE", "size", OBJECTIVES),
         choice("OZONE_ACCEPT", "tested", ACCEPT),
         number("OZONE_SEED", 0),

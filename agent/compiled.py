@@ -6,13 +6,11 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from agent.names import MODEL_VARIABLE
+from agent.names import model_folder
 from envs.cache import Cache, code_identity
 from ir_tools import clang, libllvm
 from ir_tools.verify import alive
@@ -60,19 +58,13 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
 
 
 def model_identity() -> str:
-    """Changes when the user names another language model, has trained it further, or can run it."""
-    folder = os.environ.get(MODEL_VARIABLE)
-    if not folder:
-        return ""
-    from importlib.util import find_spec  # slow
-
-    found = [bool(find_spec(name)) for name in ("onnxruntime", "tokenizers")]
-    files = []
-    for path in sorted(Path(folder).glob("*")):
+    """Changes when the user names another language model, or has trained it further."""
+    folder, files = model_folder(), []
+    for path in sorted(folder.glob("*")):
         with contextlib.suppress(OSError):
             status = path.stat()
             files.append((path.name, status.st_size, status.st_mtime_ns))
-    return f"{folder} {files} {found}"
+    return f"{folder} {files}"
 
 
 def _pack(compiled: Compiled) -> bytes:

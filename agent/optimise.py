@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent import inlining
+from agent.names import DEFAULT_POLICY
 from envs.evaluation import Evaluation, FunctionInfo, Job, ModuleInfo, Source, Status
 from envs.evaluator import Evaluator
 from ir_tools import recipe
@@ -57,7 +58,7 @@ class Settings:
     """What a user may choose."""
 
     budget: int = 10  # candidate compilations, besides the baseline's and the result's own
-    policy: str = "coreset"
+    policy: str = DEFAULT_POLICY
     objective: Objective = Objective.SIZE
     baseline: str = OZ
     trust: Trust = Trust.PRODUCTION

@@ -9,7 +9,15 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import NoReturn
 
-from agent.names import ACCEPT, AUTOTUNERS, BASELINES, OBJECTIVES, POLICIES, SAMPLERS
+from agent.names import (
+    ACCEPT,
+    AUTOTUNERS,
+    BASELINES,
+    DEFAULT_POLICY,
+    OBJECTIVES,
+    POLICIES,
+    SAMPLERS,
+)
 
 _LEVELS = ("O0", "O1", "O2", "O3", "Os", "Oz")
 
@@ -25,9 +33,9 @@ def add_search(parser: ArgumentParser, budget: int = 10) -> None:
     )
     add(
         "--policy",
-        default="coreset",
+        default=DEFAULT_POLICY,
         choices=POLICIES,
-        help="who proposes pipelines (default coreset)",
+        help=f"who proposes pipelines (default {DEFAULT_POLICY})",
     )
     add(
         "--objective",

@@ -152,7 +152,8 @@ def _contenders(explored: Explored, objective: Objective) -> Iterator[Contender]
 def _key(settings: Settings, policy: str) -> str:
     """What all of a policy's runs must have in common."""
     data = resources.files("agent").joinpath("data")
-    known = [path.read_bytes() for path in sorted(data.iterdir(), key=lambda path: path.name)]
+    files = sorted((path for path in data.iterdir() if path.is_file()), key=lambda path: path.name)
+    known = [path.read_bytes() for path in files]
     tools = f"{identity()} {model_identity() if policy.startswith('lm') else ''}"
     return hashlib.sha256(f"{tools} {settings} {known}".encode()).hexdigest()[:16]
 

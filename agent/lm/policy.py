@@ -1,13 +1,13 @@
 """The model as a policy: the pipelines that it holds for most likely, by priority sampling.
 
-A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`, and is
-named by `OZONE_MODEL`. A function that has no compact text gets the coreset's pipelines.
+A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is
+the one that ships, or the one that `OZONE_MODEL` names. A function that has no compact text gets
+the coreset's pipelines.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from agent.lm.data import TOKENIZER
 from agent.lm.engine import MODEL, Engine
 from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import MARKERS, Marker, Vocabulary
-from agent.names import MODEL_VARIABLE
+from agent.names import model_folder
 from agent.policy import CoresetPolicy, Proposals
 from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
 from envs.evaluation import FunctionInfo
@@ -54,7 +54,7 @@ class LmPolicy:
         seed: int = 0,
         objective: str = "size",
     ) -> None:
-        self.vocabulary, self.engine = _loaded(folder or _folder())
+        self.vocabulary, self.engine = _loaded(folder or model_folder())
         self._sample: Sampler = _SAMPLERS[sampler]
         self._seed = seed
         self._marker = self.vocabulary.marker(MARKERS.get(objective, Marker.SMALLER))
@@ -84,10 +84,3 @@ def _loaded(folder: Path) -> tuple[Vocabulary, Engine]:
     if not np.isfinite(logits).all():
         raise ModelError(f"{folder / MODEL} gives no numbers: train it anew")
     return vocabulary, engine
-
-
-def _folder() -> Path:
-    named = os.environ.get(MODEL_VARIABLE)
-    if not named:
-        raise ModelError(f"no model: name the folder of one by {MODEL_VARIABLE}")
-    return Path(named)

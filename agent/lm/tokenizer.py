@@ -171,7 +171,7 @@ def library() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise ModelError("a model needs tokenizers: run \"pip install '.[lm]'\"") from error
+        raise ModelError("a model needs tokenizers: run 'pip install tokenizers'") from error
     return tokenizers
 
 

@@ -18,7 +18,7 @@ from ir_tools.llvm import Context
 from tests.agent.lm import tiny
 from tests.conftest import ROOT
 
-for _library in ("torch", "transformers", "tokenizers", "onnxruntime", "pyarrow"):
+for _library in ("torch", "transformers", "pyarrow"):
     pytest.importorskip(_library, reason=f"needs {_library}")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.filterwarnings("ignore")]

@@ -26,8 +26,6 @@ from ir_tools.pipeline import Pipeline
 from tests.agent.functions import C, functions, named
 from tests.agent.lm import tiny
 
-pytest.importorskip("tokenizers", reason="needs tokenizers")
-
 PIPELINE = "function(sroa<modify-cfg>,gvn)"
 
 
@@ -110,7 +108,7 @@ def test_the_report_counts() -> None:
 def test_the_command_asks_an_exported_model(
     corpus: list[CorpusFunction], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in ("torch", "transformers", "onnxscript", "onnxruntime"):
+    for module in ("torch", "transformers", "onnxscript"):
         pytest.importorskip(module, reason="needs ozone[train]")
     known = tiny.vocabulary()
     model.save(tiny.untrained(tmp_path, known), known, tmp_path / "model", {})

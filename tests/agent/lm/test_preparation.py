@@ -20,7 +20,6 @@ from anghabench.store import CorpusFunction
 from ir_tools.plan import OZ
 from tests.agent.functions import C, functions, named
 
-pytest.importorskip("tokenizers", reason="needs tokenizers")
 pytest.importorskip("pyarrow", reason="needs ozone[data]")
 
 BEST, NEXT = "function(sroa<modify-cfg>,gvn)", "function(early-cse,loop(loop-rotate))"

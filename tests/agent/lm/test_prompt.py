@@ -15,8 +15,6 @@ from envs.evaluator import Evaluator
 from ir_tools.errors import EncodingError
 from tests.agent.functions import C, functions, named
 
-pytest.importorskip("tokenizers", reason="needs tokenizers")
-
 
 @pytest.fixture(scope="module")
 def corpus(compile_c) -> list[CorpusFunction]:  # type: ignore[no-untyped-def]

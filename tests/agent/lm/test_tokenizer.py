@@ -20,8 +20,6 @@ from ir_tools.partition import extractable, split
 from ir_tools.pipeline import Pipeline
 from tests.agent.functions import C
 
-pytest.importorskip("tokenizers", reason="needs tokenizers")
-
 
 @pytest.fixture(scope="module")
 def texts(compile_c) -> list[str]:  # type: ignore[no-untyped-def]
