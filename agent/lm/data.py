@@ -66,7 +66,7 @@ class Examples:
                 empty where it is too long
     owners      of each answer, its function; in ascending order
     answers     pipelines, each with the marker of its objective, its end and sizes
-    weights     of each answer; 1 in sum for a function that has any
+    weights     of each answer; 1 in the mean
     """
 
     code: Ragged

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -40,9 +40,11 @@ from ir_tools.passes import Trust
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import OZ
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _MOST_OPTIMISED = 300  # tokens of optimised IR: longer ones cost too much of a row
 _VALIDATION = 15  # one in so many projects
-_SHARPNESS = 4.0  # how fast an answer's weight falls with what it loses against the best
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +133,12 @@ def _is_best(row: Label) -> bool:
 def _examples(
     kept: Sequence[CorpusFunction], texts: Mapping[str, Texts], rows: Rows, vocabulary: Vocabulary
 ) -> Examples:
-    owners, answers, weights = list[int](), list[list[int]](), list[float]()
+    owners, answers, saved = list[int](), list[list[int]](), list[int]()
     for index, one in enumerate(kept):
-        found = list(_answers(rows.get(one.id, ()), vocabulary))
-        total = sum(weight for _, weight in found)
-        for tokens, weight in found:
+        for tokens, less in _answers(rows.get(one.id, ()), vocabulary):
             owners.append(index)
             answers.append(tokens)
-            weights.append(weight / total)
+            saved.append(less)
     each = [texts[one.id] for one in kept]
     return Examples(
         code=Ragged.of(prompt(vocabulary, one.simplified, MOST) for one in each),
@@ -146,7 +146,7 @@ def _examples(
         optimised=Ragged.of(_optimised(one.optimised, vocabulary) for one in each),
         owners=np.array(owners, np.int32),
         answers=Ragged.of(answers),
-        weights=np.array(weights, np.float32),
+        weights=_weights(saved),
     )
 
 
@@ -162,21 +162,26 @@ def _optimised(text: str, vocabulary: Vocabulary) -> list[int]:
     return [vocabulary.marker(Marker.OPTIMISED), *code, vocabulary.marker(Marker.END)]
 
 
-def _answers(rows: Sequence[Label], vocabulary: Vocabulary) -> Iterator[tuple[list[int], float]]:
-    """Each pipeline worth proposing, as tokens, and its weight."""
+def _answers(rows: Sequence[Label], vocabulary: Vocabulary) -> Iterator[tuple[list[int], int]]:
+    """The best pipeline by each objective, size first; and how much less it leaves than -Oz."""
+    best = {row.objective: row for row in rows if row.rank == 0}
     for objective, marker in MARKERS.items():
-        own = [row for row in rows if row.objective == objective]
-        most = max((row.before - row.after for row in own), default=0)
-        for row in own:
-            lost = 1 - (row.before - row.after) / most if most else 0.0
-            if lost < 1:
-                tokens = [
-                    vocabulary.marker(marker), *_passes(row.pipeline, vocabulary),
-                    vocabulary.marker(Marker.END),
-                    vocabulary.marker(Marker.BEFORE), vocabulary.size(row.before),
-                    vocabulary.marker(Marker.AFTER), vocabulary.size(row.after),
-                ]  # fmt: skip
-                yield tokens, float(np.exp(-_SHARPNESS * lost))
+        if row := best.get(objective):
+            tokens = [
+                vocabulary.marker(marker), *_passes(row.pipeline, vocabulary),
+                vocabulary.marker(Marker.END),
+                vocabulary.marker(Marker.BEFORE), vocabulary.size(row.before),
+                vocabulary.marker(Marker.AFTER), vocabulary.size(row.after),
+            ]  # fmt: skip
+            yield tokens, row.before - row.after
+
+
+def _weights(saved: Sequence[int]) -> NDArray[np.float32]:
+    """Of answers that save so much; 1 where nothing is saved, and in the mean of the others."""
+    roots = np.sqrt(np.array(saved, np.float32))
+    improved = roots > 0
+    roots[improved] /= roots[improved].mean() if improved.any() else 1
+    return np.where(improved, roots, np.float32(1))
 
 
 def _passes(pipeline: str, vocabulary: Vocabulary) -> list[int]:
