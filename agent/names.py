@@ -8,7 +8,8 @@ from pathlib import Path
 POLICIES = ("oz", "random", "coreset", "search", "nvp", "neighbour", "lm")
 DEFAULT_POLICY = "lm"
 AUTOTUNERS = ("nevergrad", "opentuner")  # of others, for `ozone bench`
-SAMPLERS = ("lm-beam", "lm-nucleus", "lm-temperature")  # other ways to ask the model, for it too
+# The model alone, asked in several ways, for it too.
+SAMPLERS = ("lm-priority", "lm-beam", "lm-nucleus", "lm-temperature")
 OBJECTIVES = ("size", "text", "instructions")
 ACCEPT = ("proved", "bounded", "tested", "unverified")  # the last judges nothing
 BASELINES = ("greedy", "ppo")  # beside random search

@@ -333,10 +333,10 @@ def add_bench(parser: ArgumentParser) -> None:
     add(
         "--policy",
         type=functools.partial(_names, choices=(*POLICIES, *AUTOTUNERS, *SAMPLERS)),
-        default=("random", "coreset", "search", "nvp", "neighbour", "nevergrad"),
+        default=("random", "coreset", "search", "nvp", "neighbour", "nevergrad", "lm"),
         metavar="P,P…",
-        help=f"of {', '.join((*POLICIES, *AUTOTUNERS, *SAMPLERS))} (default: what needs neither a "
-        "model nor opentuner)",
+        help=f"of {', '.join((*POLICIES, *AUTOTUNERS, *SAMPLERS))} (default: all of "
+        "Ozone's own but oz, and nevergrad)",
     )
     add(
         "--budgets",

@@ -126,9 +126,9 @@ def _neighbour(terms: Terms) -> Policy:
 
 
 def _lm(terms: Terms) -> Policy:
-    from agent.lm.policy import LmPolicy
+    from agent.lm.policy import CoveredPolicy, LmPolicy
 
-    return LmPolicy(objective=terms.objective)
+    return CoveredPolicy(LmPolicy(objective=terms.objective))
 
 
 POLICIES: Mapping[str, Callable[[Terms], Policy]] = {

@@ -1,4 +1,4 @@
-"""What asking the language model costs: one process, two cores, the model that `OZONE_MODEL` names.
+"""What asking the language model costs: one process, two cores.
 
 Single functions of the examples, or of `--bitcode`. On those of about a hundred instructions, ten
 pipelines by priority sampling against the greedy one, and against ten by nucleus sampling, in

@@ -27,15 +27,14 @@ from ir_tools.errors import ToolError
 from ir_tools.measure import object_sizes
 
 _PROGRAMS = ("zlib", "lua5.4", "bzip2", "lz4")
-_POLICIES = ("coreset", "random", "search")
+_POLICIES = ("lm", "coreset", "random", "search")
 _CONFIGURATIONS = (  # policy, budget, accept
-    *(("coreset", budget, "tested") for budget in (1, 10, 20, 30)),
+    *((policy, budget, "tested") for budget in (1, 10, 20, 30) for policy in _POLICIES[:2]),
     *((policy, budget, "unverified") for budget in (1, 10) for policy in _POLICIES),
-    ("coreset", 20, "unverified"),
     *((policy, 30, "unverified") for policy in _POLICIES),
 )
-_QUICK = (("coreset", 10, "tested"),)
-_AIMS = {("coreset", 10): 4.0, ("coreset", 20): 5.0}  # percent of .text, with verdicts
+_QUICK = (("lm", 10, "tested"), ("coreset", 10, "tested"))
+_AIMS = {("lm", 10): 4.0, ("lm", 20): 5.0}  # percent of .text, with verdicts
 _JOBS = 2
 
 Sizes = dict[str, tuple[int, int]]  # (text, size) by object

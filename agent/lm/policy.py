@@ -1,4 +1,5 @@
-"""The model as a policy: the pipelines that it holds for most likely, by priority sampling.
+"""The model as a policy: the pipelines that it holds for most likely, by priority sampling, and
+between them those that serve most functions, for when it is wrong.
 
 A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is
 the one that ships, or the one that `OZONE_MODEL` names. A function that has no compact text gets
@@ -8,6 +9,8 @@ the coreset's pipelines.
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +22,7 @@ from agent.lm.engine import MODEL, Engine
 from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import MARKERS, Marker, Vocabulary
 from agent.names import model_folder
-from agent.policy import CoresetPolicy, Proposals
+from agent.policy import CoresetPolicy, Proposals, coreset
 from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
@@ -71,6 +74,27 @@ class LmPolicy:
         seed = random.Random(f"{self._seed} {function.name}").getrandbits(32)
         for sample in self._sample(self.engine, asked, self.grammar, budget, seed):
             yield self.vocabulary.pipeline(sample.tokens)
+
+
+class CoveredPolicy:
+    """The model's pipelines, after each of them two of the coreset; none twice.
+
+    Two, because that was best on the validation projects.
+    """
+
+    adaptive = False
+    reads_part = True
+
+    def __init__(self, model: LmPolicy) -> None:
+        self._model = model
+
+    def propose(self, function: FunctionInfo, budget: int) -> Proposals:
+        fixed = coreset()
+        own = self._model.propose(function, max(math.ceil(budget / 3), budget - len(fixed)))
+        turns = itertools.zip_longest(own, fixed[::2], fixed[1::2])
+        found = dict.fromkeys(each for turn in turns for each in turn if each is not None)
+        for pipeline in itertools.islice(found, budget):  # noqa: UP028 - cannot be sent to
+            yield pipeline
 
 
 @functools.cache
