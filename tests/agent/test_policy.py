@@ -19,7 +19,7 @@ from ir_tools.pipeline import Pipeline
 from ir_tools.plan import Plan
 
 BUDGETS = (0, 1, 3, 12, 40)
-NAMES = sorted(POLICIES.keys() - {"lm"})  # which needs a model: tests.agent.lm
+NAMES = sorted(POLICIES.keys() - {"lm"})  # which reads a function's code: tests.agent.lm
 SMALL = Source(
     "small.ll",
     b"""

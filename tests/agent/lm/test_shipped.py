@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent.lm import emulation
-from agent.lm.policy import LmPolicy
+from agent.lm.policy import CoveredPolicy, LmPolicy
 from agent.names import model_folder
 from agent.optimise import Settings, optimise
 from agent.parts import explore
-from agent.policy import CoresetPolicy, atoms
+from agent.policy import CoresetPolicy, atoms, coreset
 from anghabench.store import CorpusFunction
 from envs.evaluation import Source
 from envs.evaluator import Evaluator
@@ -67,6 +68,25 @@ def test_it_knows_what_oz_makes_of_a_function(
     assert (
         statistics.median(abs(said - size) / size for said, size in (f.before for f in found)) < 0.2
     )
+
+
+@pytest.mark.parametrize("budget", [1, 5, 10, 30, 60])
+def test_after_each_of_its_pipelines_come_two_of_the_coreset(
+    budget: int, policy: LmPolicy, corpus: list[CorpusFunction]
+) -> None:
+    fixed = list(map(str, coreset()))
+    with Evaluator(1) as evaluator:
+        one = corpus[0]
+        tried = explore(evaluator, one, CoveredPolicy(policy), budget).tried
+        own = explore(evaluator, one, policy, 60).tried
+    proposed, alone = [pipeline for pipeline, _ in tried], [pipeline for pipeline, _ in own]
+    assert len(proposed) == len({*proposed}) <= budget
+    if budget <= len(fixed):
+        assert len(proposed) == budget
+    turns = itertools.zip_longest(alone, fixed[::2], fixed[1::2])
+    order = [*dict.fromkeys(each for turn in turns for each in turn if each)]
+    assert [each for each in order if each in proposed] == proposed
+    assert proposed[0] == alone[0]
 
 
 def test_a_function_far_beyond_the_context_gets_pipelines_of_its_own(
