@@ -47,7 +47,7 @@ def test_what_random_search_finds_validates(
     """The plain command to its end, on C; then its result, by their validation."""
     out = tmp_path / "out"
     out.mkdir()
-    search = ["--env=ozone-llvm-v0", f"--benchmark=file:///{program}", "--runtime=2", "--nproc=1"]
+    search = ["--env=ozone-llvm-v0", f"--benchmark=file:///{program}", "--runtime=8", "--nproc=1"]
     result = run_module(f"{PLAIN}random_search", *search, "--patience=20", f"--output_dir={out}")
     assert "Replaying actions from best solution found" in result.check().stdout.decode()
     about = json.loads((out / "random_search.json").read_text())
