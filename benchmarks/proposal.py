@@ -2,8 +2,9 @@
 
 Single functions of the examples, or of `--bitcode`. On those of about a hundred instructions, ten
 pipelines by priority sampling against the greedy one, and against ten by nucleus sampling, in
-turns. On functions of all sizes, ten pipelines against what their evaluation takes, in processor
-time. And the memory of a process that does nothing but ask, at its highest.
+turns. On functions of all sizes, ten pipelines of the policy `lm`, some of which are the coreset's,
+against what their evaluation takes, in processor time. And the memory of a process that does
+nothing but ask, at its highest.
 
 What is not measured: how good the pipelines are (`ozone bench`), several functions at once.
 """
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.lm.policy import LmPolicy
-from agent.policy import SIMPLIFIED
+from agent.policy import SIMPLIFIED, Policy, make_policy
 from benchmarks.figures import Clock, Figure, Result, column, ratios
 from benchmarks.material import FunctionSource, Options, sample
 from envs.evaluation import FunctionInfo, Job
@@ -80,7 +81,7 @@ def _asked(infos: Sequence[FunctionInfo]) -> Clock:
 
 
 def _asking(
-    policy: LmPolicy, infos: Sequence[FunctionInfo], count: int
+    policy: Policy, infos: Sequence[FunctionInfo], count: int
 ) -> Callable[[], list[list[str]]]:
     return lambda: [list(map(str, policy.propose(info, count))) for info in infos]
 
@@ -90,7 +91,7 @@ def _evaluated(
 ) -> Clock:
     """Asking for pipelines, and measuring them."""
     clock = Clock()
-    proposed = clock.time("asked", _asking(LmPolicy(), infos, _COUNT))
+    proposed = clock.time("asked", _asking(make_policy("lm"), infos, _COUNT))
     for one, pipelines in zip(functions, proposed, strict=True):
         plans = [Plan(functions=((one.function, each),)) for each in pipelines]
         jobs = [Job(one.source, plan) for plan in plans]
