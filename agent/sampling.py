@@ -83,8 +83,8 @@ def priority(
     model: LanguageModel, prompt: Sequence[int], grammar: Grammar, count: int
 ) -> list[Sample]:
     """At most `count` unique samples; fewer where the grammar has no more."""
-    step, *others = _offers(_begin(model, prompt, grammar), count)
-    ways, samples = [_Way((0.0, ()), step), *map(_from, others)], list[Sample]()
+    ways = list(map(_from, _offers(_begin(model, prompt, grammar), count)))
+    samples = list[Sample]()
     while ways and len(samples) < count:
         ways = heapq.nsmallest(count - len(samples), ways, key=lambda way: way.order)
         if done := ways[0].sample:  # what is not known yet comes after what it goes on from

@@ -86,10 +86,10 @@ class CoveredPolicy:
     reads_part = True
 
     def __init__(self, model: LmPolicy) -> None:
-        self._model = model
+        self._model, self._fixed = model, coreset()
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
-        fixed = coreset()
+        fixed = self._fixed
         own = self._model.propose(function, max(math.ceil(budget / 3), budget - len(fixed)))
         turns = itertools.zip_longest(own, fixed[::2], fixed[1::2])
         found = dict.fromkeys(each for turn in turns for each in turn if each is not None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,9 @@ from agent.lm.policy import CoveredPolicy, LmPolicy
 from agent.names import model_folder
 from agent.optimise import Settings, optimise
 from agent.parts import explore
-from agent.policy import CoresetPolicy, atoms, coreset
+from agent.policy import CoresetPolicy, Proposals, atoms, coreset
 from anghabench.store import CorpusFunction
-from envs.evaluation import Source
+from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
 from ir_tools.passes import Trust
 from ir_tools.pipeline import Pipeline
@@ -65,28 +65,29 @@ def test_it_knows_what_oz_makes_of_a_function(
     """Which it does not where the prompt is not what it was trained on."""
     with Evaluator(1) as evaluator:
         found = [emulation._emulated(policy, evaluator, function) for function in corpus]
-    assert (
-        statistics.median(abs(said - size) / size for said, size in (f.before for f in found)) < 0.2
-    )
+    errors = [abs(said - size) / size for said, size in (each.before for each in found)]
+    assert statistics.median(errors) < 0.2
 
 
-@pytest.mark.parametrize("budget", [1, 5, 10, 30, 60])
-def test_after_each_of_its_pipelines_come_two_of_the_coreset(
-    budget: int, policy: LmPolicy, corpus: list[CorpusFunction]
+def test_after_each_of_its_pipelines_come_two_of_the_coreset_and_none_comes_twice(
+    policy: LmPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fixed = list(map(str, coreset()))
-    with Evaluator(1) as evaluator:
-        one = corpus[0]
-        tried = explore(evaluator, one, CoveredPolicy(policy), budget).tried
-        own = explore(evaluator, one, policy, 60).tried
-    proposed, alone = [pipeline for pipeline, _ in tried], [pipeline for pipeline, _ in own]
-    assert len(proposed) == len({*proposed}) <= budget
-    if budget <= len(fixed):
-        assert len(proposed) == budget
-    turns = itertools.zip_longest(alone, fixed[::2], fixed[1::2])
-    order = [*dict.fromkeys(each for turn in turns for each in turn if each)]
-    assert [each for each in order if each in proposed] == proposed
-    assert proposed[0] == alone[0]
+    fixed = coreset()
+    one, other = (Pipeline.parse(f"function({name},{name},{name})") for name in ("adce", "gvn"))
+    asked = []
+
+    def propose(_: LmPolicy, __: FunctionInfo, budget: int) -> Iterator[Pipeline]:
+        asked.append(budget)
+        yield from [one, fixed[0], other][:budget]
+
+    monkeypatch.setattr(LmPolicy, "propose", propose)
+    covered = CoveredPolicy(policy)
+    info = FunctionInfo("f", 9, False, True, True, ())
+    wanted = [one, *fixed[:4], other, *fixed[4:]]
+    for budget in (0, 1, 3, 9, len(fixed)):
+        assert list(covered.propose(info, budget)) == wanted[:budget]
+    assert list(covered.propose(info, 60)) == wanted
+    assert asked == [0, 1, 1, 3, 10, 30]
 
 
 def test_a_function_far_beyond_the_context_gets_pipelines_of_its_own(
@@ -104,12 +105,18 @@ def test_it_is_who_is_asked_by_default(
     compile_c,
     monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
 ) -> None:
-    monkeypatch.setattr(CoresetPolicy, "propose", None)
+    asked, propose = set(), LmPolicy.propose
+
+    def spy(self: LmPolicy, function: FunctionInfo, budget: int) -> Proposals:
+        asked.add(function.name)
+        return propose(self, function, budget)
+
+    monkeypatch.setattr(LmPolicy, "propose", spy)
     source: Source = compile_c(C, "a.c")
     with Evaluator(1) as evaluator:
         outcome = optimise(evaluator, source, Settings(budget=4))
     assert outcome.warnings == ()
-    assert outcome.candidates == 4
+    assert asked == {each.function for each in functions(source)}
 
 
 def test_to_ask_it_takes_no_torch() -> None:
