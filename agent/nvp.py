@@ -92,6 +92,13 @@ class Knowledge:
             node = int((self.left if goes_left else self.right)[node])
         return node
 
+    def order(self, asked: NDArray, size: int) -> list[int]:
+        """So many pipelines for a function with these features: each adds most to those before it,
+        over the training functions that it is like."""
+        weights = self.alike(asked)
+        counts = weights > 0
+        return cover(self.values[counts].astype(float), weights[counts], size)
+
     def nearest(self, asked: NDArray) -> NDArray:
         """The training functions, the most similar first, by the logarithms of their counts."""
         known = np.log1p(self.features)
@@ -143,8 +150,7 @@ class NvpPolicy:
         known = self._knowledge
         order = list(range(len(known.pipelines)))
         if function.part:
-            weights = known.alike(features(function.part))
-            order = cover(known.values.astype(float), weights, budget)
+            order = known.order(features(function.part), budget)
         for index in order[:budget]:
             yield known.pipeline(index)
 

@@ -205,10 +205,12 @@ def _advance(model: LanguageModel, grammar: Grammar, offers: Sequence[_Offer]) -
 
 def _ranked(logits: Logits, allowed: Tokens) -> tuple[tuple[float, int], ...]:
     """(log probability, token) of the allowed tokens, the most probable one first."""
-    chosen = np.asarray(logits, np.float64)[list(allowed)]
+    tokens = np.array(allowed)
+    chosen = np.asarray(logits, np.float64)[tokens]
     logs = chosen - chosen.max()
     logs -= math.log(np.exp(logs).sum())
-    return tuple(sorted(zip(logs.tolist(), allowed, strict=True), key=lambda x: (-x[0], x[1])))
+    order = np.lexsort((tokens, -logs))
+    return tuple(zip(logs[order].tolist(), tokens[order].tolist(), strict=True))
 
 
 def _drawn(rng: random.Random, branch: _Branch, temperature: float, top_p: float) -> _Offer:

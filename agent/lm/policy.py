@@ -1,5 +1,5 @@
 """The model as a policy: the pipelines that it holds for most likely, by priority sampling, and
-between them those that serve most functions, for when it is wrong.
+after the first of them what `agent.nvp` knows of functions with such features.
 
 A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is
 the one that ships, or the one that `OZONE_MODEL` names. A function that has no compact text gets
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +21,15 @@ from agent.lm.engine import MODEL, Engine
 from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import MARKERS, Marker, Vocabulary
 from agent.names import model_folder
-from agent.policy import CoresetPolicy, Proposals, coreset
+from agent.nvp import NvpPolicy
+from agent.policy import CoresetPolicy, Proposals
 from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
 
 _MOST_PASSES = 20  # of a pipeline
 _TOP_P = 0.95  # of nucleus sampling
+_FIRST = 2  # pipelines of the model, before those of `nvp`
 
 Sampler = Callable[[LanguageModel, Sequence[int], Grammar, int, int], list[Sample]]
 """From a model, a prompt, a grammar, how many, and a seed."""
@@ -77,22 +78,22 @@ class LmPolicy:
 
 
 class CoveredPolicy:
-    """The model's pipelines, after each of them two of the coreset; none twice.
+    """The model's first pipelines, then those of `nvp`, then more of the model's; none twice.
 
-    Two, because that was best on the validation projects.
+    How many come first is what was best on the validation projects.
     """
 
     adaptive = False
     reads_part = True
 
     def __init__(self, model: LmPolicy) -> None:
-        self._model, self._fixed = model, coreset()
+        self._model, self._others = model, NvpPolicy()
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
-        fixed = self._fixed
-        own = self._model.propose(function, max(math.ceil(budget / 3), budget - len(fixed)))
-        turns = itertools.zip_longest(own, fixed[::2], fixed[1::2])
-        found = dict.fromkeys(each for turn in turns for each in turn if each is not None)
+        others = list(self._others.propose(function, budget))
+        own = self._model.propose(function, min(budget, max(_FIRST, budget - len(others))))
+        first = itertools.islice(own, _FIRST)
+        found = dict.fromkeys(itertools.chain(first, others, own))
         for pipeline in itertools.islice(found, budget):  # noqa: UP028 - cannot be sent to
             yield pipeline
 

@@ -55,9 +55,17 @@ def test_a_planted_relation_between_features_and_pipelines_is_learned() -> None:
 
 def test_what_helps_nobody_comes_last() -> None:
     knowledge = fit(PIPELINES, *planted(1), seed=0)
-    order = cover(knowledge.values.astype(float), knowledge.alike(knowledge.features[0]), 6)
+    order = knowledge.order(knowledge.features[0], 6)
     assert sorted(order) == list(range(6))
     assert order[-1] == 5
+
+
+def test_the_order_is_a_cover_of_what_is_alike_and_of_nothing_else() -> None:
+    knowledge = fit(PIPELINES, *planted(1), seed=0)
+    for asked in planted(2)[0][:20]:
+        weights = knowledge.alike(asked)
+        assert 0 < np.count_nonzero(weights) < len(weights)
+        assert knowledge.order(asked, 6) == cover(knowledge.values.astype(float), weights, 6)
 
 
 def test_the_weights_are_those_with_which_the_forest_predicts() -> None:

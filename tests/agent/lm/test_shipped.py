@@ -12,9 +12,10 @@ import pytest
 from agent.lm import emulation
 from agent.lm.policy import CoveredPolicy, LmPolicy
 from agent.names import model_folder
+from agent.nvp import NvpPolicy
 from agent.optimise import Settings, optimise
 from agent.parts import explore
-from agent.policy import CoresetPolicy, Proposals, atoms, coreset
+from agent.policy import CoresetPolicy, Proposals, atoms
 from anghabench.store import CorpusFunction
 from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
@@ -69,25 +70,29 @@ def test_it_knows_what_oz_makes_of_a_function(
     assert statistics.median(errors) < 0.2
 
 
-def test_after_each_of_its_pipelines_come_two_of_the_coreset_and_none_comes_twice(
-    policy: LmPolicy, monkeypatch: pytest.MonkeyPatch
+def test_its_first_pipelines_come_before_those_of_nvp_and_none_comes_twice(
+    policy: LmPolicy, corpus: list[CorpusFunction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fixed = coreset()
-    one, other = (Pipeline.parse(f"function({name},{name},{name})") for name in ("adce", "gvn"))
+    info = FunctionInfo("f", 9, False, True, True, (), part=corpus[0].bitcode)
+    known = list(NvpPolicy().propose(info, 1000))
+    one, other, last = (
+        Pipeline.parse(f"function({name},{name},{name})") for name in ("adce", "gvn", "sroa")
+    )
     asked = []
 
     def propose(_: LmPolicy, __: FunctionInfo, budget: int) -> Iterator[Pipeline]:
         asked.append(budget)
-        yield from [one, fixed[0], other][:budget]
+        yield from [one, known[3], other, last][:budget]
 
     monkeypatch.setattr(LmPolicy, "propose", propose)
     covered = CoveredPolicy(policy)
-    info = FunctionInfo("f", 9, False, True, True, ())
-    wanted = [one, *fixed[:4], other, *fixed[4:]]
-    for budget in (0, 1, 3, 9, len(fixed)):
+    wanted = [one, known[3], *known[:3], *known[4:], other, last]
+    for budget in (0, 1, 2, 3, 9, len(known)):
+        order = list(NvpPolicy().propose(info, budget))
+        assert order == known[:budget]
         assert list(covered.propose(info, budget)) == wanted[:budget]
-    assert list(covered.propose(info, 60)) == wanted
-    assert asked == [0, 1, 1, 3, 10, 30]
+    assert list(covered.propose(info, 1000)) == wanted
+    assert asked == [0, 1, 2, 2, 2, 2, 1000 - len(known)]
 
 
 def test_a_function_far_beyond_the_context_gets_pipelines_of_its_own(
