@@ -128,7 +128,8 @@ def _neighbour(terms: Terms) -> Policy:
 def _lm(terms: Terms) -> Policy:
     from agent.lm.policy import CoveredPolicy, LmPolicy
 
-    return CoveredPolicy(LmPolicy(objective=terms.objective))
+    model = LmPolicy(objective=terms.objective)
+    return model if terms.objective == "instructions" else CoveredPolicy(model)
 
 
 POLICIES: Mapping[str, Callable[[Terms], Policy]] = {

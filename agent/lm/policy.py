@@ -1,5 +1,5 @@
-"""The model as a policy: the pipelines that it holds for most likely, by priority sampling, and
-after the first of them what `agent.nvp` knows of functions with such features.
+"""The model as a policy: the pipelines that it holds for most likely, by priority sampling; and
+between those of `agent.nvp`, for size.
 
 A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is
 the one that ships, or the one that `OZONE_MODEL` names. A function that has no compact text gets
@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,11 @@ from agent.policy import CoresetPolicy, Proposals
 from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
+from ir_tools.pipeline import Pipeline
 
 _MOST_PASSES = 20  # of a pipeline
 _TOP_P = 0.95  # of nucleus sampling
-_FIRST = 2  # pipelines of the model, before those of `nvp`
+_LEADING = 5  # pipelines of `nvp`, before the model's
 
 Sampler = Callable[[LanguageModel, Sequence[int], Grammar, int, int], list[Sample]]
 """From a model, a prompt, a grammar, how many, and a seed."""
@@ -78,9 +79,11 @@ class LmPolicy:
 
 
 class CoveredPolicy:
-    """The model's first pipelines, then those of `nvp`, then more of the model's; none twice.
+    """For size: the first pipelines of `nvp`, then the model's, then the others of `nvp`; none
+    twice. When `nvp` has no more, the model goes on.
 
-    How many come first is what was best on the validation projects.
+    On the validation projects the order of `nvp` was best, and the model's pipeline costs nothing
+    in the sixth place.
     """
 
     adaptive = False
@@ -91,10 +94,18 @@ class CoveredPolicy:
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
         others = list(self._others.propose(function, budget))
-        own = self._model.propose(function, min(budget, max(_FIRST, budget - len(others))))
-        first = itertools.islice(own, _FIRST)
-        found = dict.fromkeys(itertools.chain(first, others, own))
-        for pipeline in itertools.islice(found, budget):  # noqa: UP028 - cannot be sent to
+        own = self._model.propose(function, max(1, budget - len(others)))
+        order = itertools.chain(others[:_LEADING], itertools.islice(own, 1), others[_LEADING:], own)
+        for pipeline in itertools.islice(_once(order), budget):  # noqa: UP028 - cannot be sent to
+            yield pipeline
+
+
+def _once(pipelines: Iterable[Pipeline]) -> Iterator[Pipeline]:
+    """Each where it is met first. No more are asked for than are taken."""
+    met = set[Pipeline]()
+    for pipeline in pipelines:
+        if pipeline not in met:
+            met.add(pipeline)
             yield pipeline
 
 

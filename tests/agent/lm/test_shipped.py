@@ -15,7 +15,7 @@ from agent.names import model_folder
 from agent.nvp import NvpPolicy
 from agent.optimise import Settings, optimise
 from agent.parts import explore
-from agent.policy import CoresetPolicy, Proposals, atoms
+from agent.policy import CoresetPolicy, Proposals, Terms, atoms, make_policy
 from anghabench.store import CorpusFunction
 from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
@@ -70,29 +70,39 @@ def test_it_knows_what_oz_makes_of_a_function(
     assert statistics.median(errors) < 0.2
 
 
-def test_its_first_pipelines_come_before_those_of_nvp_and_none_comes_twice(
+def test_its_best_pipeline_comes_after_five_of_nvp_and_none_comes_twice(
     policy: LmPolicy, corpus: list[CorpusFunction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     info = FunctionInfo("f", 9, False, True, True, (), part=corpus[0].bitcode)
     known = list(NvpPolicy().propose(info, 1000))
-    one, other, last = (
-        Pipeline.parse(f"function({name},{name},{name})") for name in ("adce", "gvn", "sroa")
-    )
+    one, other = (Pipeline.parse(f"function({name},{name},{name})") for name in ("adce", "gvn"))
     asked = []
 
     def propose(_: LmPolicy, __: FunctionInfo, budget: int) -> Iterator[Pipeline]:
         asked.append(budget)
-        yield from [one, known[3], other, last][:budget]
+        yield from [one, known[3], other][:budget]
 
     monkeypatch.setattr(LmPolicy, "propose", propose)
     covered = CoveredPolicy(policy)
-    wanted = [one, known[3], *known[:3], *known[4:], other, last]
-    for budget in (0, 1, 2, 3, 9, len(known)):
-        order = list(NvpPolicy().propose(info, budget))
-        assert order == known[:budget]
+    wanted = [*known[:5], one, *known[5:], other]
+    for budget in (0, 1, 5):
+        assert list(covered.propose(info, budget)) == wanted[:budget]
+    assert asked == [], "the model is asked for what nobody tries"
+    for budget in (6, 9, len(known)):
         assert list(covered.propose(info, budget)) == wanted[:budget]
     assert list(covered.propose(info, 1000)) == wanted
-    assert asked == [0, 1, 2, 2, 2, 2, 1000 - len(known)]
+    assert asked == [1, 1, 1, 1000 - len(known)]
+
+
+def test_for_instructions_it_is_asked_alone(policy: LmPolicy, corpus: list[CorpusFunction]) -> None:
+    alone = make_policy("lm", Terms(objective="instructions"))
+    with Evaluator(1) as evaluator:
+        fewer, smaller = (
+            [pipeline for pipeline, _ in explore(evaluator, corpus[0], one, 3).tried]
+            for one in (alone, policy)
+        )
+    assert isinstance(alone, LmPolicy)
+    assert fewer != smaller
 
 
 def test_a_function_far_beyond_the_context_gets_pipelines_of_its_own(
@@ -119,7 +129,7 @@ def test_it_is_who_is_asked_by_default(
     monkeypatch.setattr(LmPolicy, "propose", spy)
     source: Source = compile_c(C, "a.c")
     with Evaluator(1) as evaluator:
-        outcome = optimise(evaluator, source, Settings(budget=4))
+        outcome = optimise(evaluator, source, Settings(budget=6))
     assert outcome.warnings == ()
     assert asked == {each.function for each in functions(source)}
 
