@@ -1,5 +1,5 @@
 """The model as a policy: the pipelines that it holds for most likely, by priority sampling; and
-between those of `agent.nvp`, for size.
+the one that ships, for size, between those of `agent.nvp`.
 
 A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is
 the one that ships, or the one that `OZONE_MODEL` names. A function that has no compact text gets
@@ -79,11 +79,11 @@ class LmPolicy:
 
 
 class CoveredPolicy:
-    """For size: the first pipelines of `nvp`, then the model's, then the others of `nvp`; none
-    twice. When `nvp` has no more, the model goes on.
+    """For size, with the model that ships: the first pipelines of `nvp`, then the model's, then the
+    others of `nvp`; none twice. When `nvp` has no more, the model goes on.
 
-    On the validation projects the order of `nvp` was best, and the model's pipeline costs nothing
-    in the sixth place.
+    On the validation projects the order of `nvp` was best, and the model's pipeline lost nothing in
+    the sixth place.
     """
 
     adaptive = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,13 @@ def test_its_best_pipeline_comes_after_five_of_nvp_and_none_comes_twice(
         assert list(covered.propose(info, budget)) == wanted[:budget]
     assert list(covered.propose(info, 1000)) == wanted
     assert asked == [1, 1, 1, 1000 - len(known)]
+
+
+def test_another_model_is_asked_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert isinstance(make_policy("lm"), CoveredPolicy)
+    shutil.copytree(model_folder(), tmp_path / "other")
+    monkeypatch.setenv("OZONE_MODEL", str(tmp_path / "other"))
+    assert isinstance(make_policy("lm"), LmPolicy)
 
 
 def test_for_instructions_it_is_asked_alone(policy: LmPolicy, corpus: list[CorpusFunction]) -> None:
