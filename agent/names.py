@@ -13,9 +13,8 @@ SAMPLERS = ("lm-priority", "lm-beam", "lm-nucleus", "lm-temperature")
 OBJECTIVES = ("size", "text", "instructions")
 ACCEPT = ("proved", "bounded", "tested", "unverified")  # the last judges nothing
 BASELINES = ("greedy", "ppo")  # beside random search
-SHIPPED_MODEL = Path(__file__).parent / "data" / "lm"
 
 
 def model_folder() -> Path:
     """Of the model that the policy `lm` asks: the one that the user names, or that ships."""
-    return Path(os.environ.get("OZONE_MODEL") or SHIPPED_MODEL)
+    return Path(os.environ.get("OZONE_MODEL") or Path(__file__).parent / "data" / "lm")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Protocol
 
-from agent.names import SHIPPED_MODEL, model_folder
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import OzoneError
 from ir_tools.passes import FUNCTION_SCOPES, Pass, Trust, catalogue
@@ -130,8 +129,7 @@ def _lm(terms: Terms) -> Policy:
     from agent.lm.policy import CoveredPolicy, LmPolicy
 
     model = LmPolicy(objective=terms.objective)
-    alone = terms.objective == "instructions" or model_folder() != SHIPPED_MODEL
-    return model if alone else CoveredPolicy(model)
+    return model if terms.objective == "instructions" else CoveredPolicy(model)
 
 
 POLICIES: Mapping[str, Callable[[Terms], Policy]] = {

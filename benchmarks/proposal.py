@@ -2,7 +2,7 @@
 
 Single functions of the examples, or of `--bitcode`. On those of about a hundred instructions, ten
 pipelines by priority sampling against the greedy one, and against ten by nucleus sampling, in
-turns. On functions of all sizes, ten pipelines of the policy `lm`, some of which are the coreset's,
+turns. On functions of all sizes, ten pipelines of the policy `lm`, most of which are the coreset's,
 against what their evaluation takes, in processor time. And the memory of a process that does
 nothing but ask, at its highest.
 

@@ -1,5 +1,5 @@
-"""The model as a policy: the pipelines that it holds for most likely, by priority sampling; and
-the one that ships, for size, between those of `agent.nvp`.
+"""The model as a policy: the pipelines that it holds for most likely, by priority sampling, and for
+size, after the first of them, those that serve most functions, for when it is wrong.
 
 A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is
 the one that ships, or the one that `OZONE_MODEL` names. A function that has no compact text gets
@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +21,14 @@ from agent.lm.engine import MODEL, Engine
 from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import MARKERS, Marker, Vocabulary
 from agent.names import model_folder
-from agent.nvp import NvpPolicy
-from agent.policy import CoresetPolicy, Proposals
+from agent.policy import CoresetPolicy, Proposals, coreset
 from agent.sampling import Grammar, LanguageModel, Sample, beam, nucleus, priority
 from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
-from ir_tools.pipeline import Pipeline
 
 _MOST_PASSES = 20  # of a pipeline
 _TOP_P = 0.95  # of nucleus sampling
-_LEADING = 5  # pipelines of `nvp`, before the model's
+_FIRST = 2  # pipelines of the model, before the coreset's
 
 Sampler = Callable[[LanguageModel, Sequence[int], Grammar, int, int], list[Sample]]
 """From a model, a prompt, a grammar, how many, and a seed."""
@@ -79,33 +77,21 @@ class LmPolicy:
 
 
 class CoveredPolicy:
-    """For size, with the model that ships: the first pipelines of `nvp`, then the model's, then the
-    others of `nvp`; none twice. When `nvp` has no more, the model goes on.
+    """The model's first pipelines, then the coreset's, then more of the model's; none twice.
 
-    On the validation projects the order of `nvp` was best, and the model's pipeline lost nothing in
-    the sixth place.
+    Two first, because on the validation projects more of them were no better, and each takes time.
     """
 
     adaptive = False
     reads_part = True
 
     def __init__(self, model: LmPolicy) -> None:
-        self._model, self._others = model, NvpPolicy()
+        self._model, self._fixed = model, coreset()
 
     def propose(self, function: FunctionInfo, budget: int) -> Proposals:
-        others = list(self._others.propose(function, budget))
-        own = self._model.propose(function, max(1, budget - len(others)))
-        order = itertools.chain(others[:_LEADING], itertools.islice(own, 1), others[_LEADING:], own)
-        for pipeline in itertools.islice(_once(order), budget):  # noqa: UP028 - cannot be sent to
-            yield pipeline
-
-
-def _once(pipelines: Iterable[Pipeline]) -> Iterator[Pipeline]:
-    """Each where it is met first. No more are asked for than are taken."""
-    met = set[Pipeline]()
-    for pipeline in pipelines:
-        if pipeline not in met:
-            met.add(pipeline)
+        own = self._model.propose(function, min(budget, max(_FIRST, budget - len(self._fixed))))
+        order = itertools.chain(itertools.islice(own, _FIRST), self._fixed, own)
+        for pipeline in itertools.islice(dict.fromkeys(order), budget):  # noqa: UP028 - no sending
             yield pipeline
 
 

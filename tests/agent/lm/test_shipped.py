@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ import pytest
 from agent.lm import emulation
 from agent.lm.policy import CoveredPolicy, LmPolicy
 from agent.names import model_folder
-from agent.nvp import NvpPolicy
 from agent.optimise import Settings, optimise
 from agent.parts import explore
-from agent.policy import CoresetPolicy, Proposals, Terms, atoms, make_policy
+from agent.policy import CoresetPolicy, Proposals, Terms, atoms, coreset, make_policy
 from anghabench.store import CorpusFunction
 from envs.evaluation import FunctionInfo, Source
 from envs.evaluator import Evaluator
@@ -71,35 +69,25 @@ def test_it_knows_what_oz_makes_of_a_function(
     assert statistics.median(errors) < 0.2
 
 
-def test_its_best_pipeline_comes_after_five_of_nvp_and_none_comes_twice(
-    policy: LmPolicy, corpus: list[CorpusFunction], monkeypatch: pytest.MonkeyPatch
+def test_its_two_best_pipelines_come_before_the_coreset_and_none_comes_twice(
+    policy: LmPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = FunctionInfo("f", 9, False, True, True, (), part=corpus[0].bitcode)
-    known = list(NvpPolicy().propose(info, 1000))
+    fixed = coreset()
     one, other = (Pipeline.parse(f"function({name},{name},{name})") for name in ("adce", "gvn"))
     asked = []
 
     def propose(_: LmPolicy, __: FunctionInfo, budget: int) -> Iterator[Pipeline]:
         asked.append(budget)
-        yield from [one, known[3], other][:budget]
+        yield from [one, fixed[3], other][:budget]
 
     monkeypatch.setattr(LmPolicy, "propose", propose)
     covered = CoveredPolicy(policy)
-    wanted = [*known[:5], one, *known[5:], other]
-    for budget in (0, 1, 5):
+    info = FunctionInfo("f", 9, False, True, True, ())
+    wanted = [one, fixed[3], *fixed[:3], *fixed[4:], other]
+    for budget in (0, 1, 2, 3, 9, len(fixed)):
         assert list(covered.propose(info, budget)) == wanted[:budget]
-    assert asked == [], "the model is asked for what nobody tries"
-    for budget in (6, 9, len(known)):
-        assert list(covered.propose(info, budget)) == wanted[:budget]
-    assert list(covered.propose(info, 1000)) == wanted
-    assert asked == [1, 1, 1, 1000 - len(known)]
-
-
-def test_another_model_is_asked_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert isinstance(make_policy("lm"), CoveredPolicy)
-    shutil.copytree(model_folder(), tmp_path / "other")
-    monkeypatch.setenv("OZONE_MODEL", str(tmp_path / "other"))
-    assert isinstance(make_policy("lm"), LmPolicy)
+    assert list(covered.propose(info, 60)) == wanted
+    assert asked == [0, 1, 2, 2, 2, 2, 30]
 
 
 def test_for_instructions_it_is_asked_alone(policy: LmPolicy, corpus: list[CorpusFunction]) -> None:
@@ -137,7 +125,7 @@ def test_it_is_who_is_asked_by_default(
     monkeypatch.setattr(LmPolicy, "propose", spy)
     source: Source = compile_c(C, "a.c")
     with Evaluator(1) as evaluator:
-        outcome = optimise(evaluator, source, Settings(budget=6))
+        outcome = optimise(evaluator, source, Settings(budget=4))
     assert outcome.warnings == ()
     assert asked == {each.function for each in functions(source)}
 
