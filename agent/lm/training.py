@@ -18,6 +18,7 @@ import math
 import os
 import random
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +193,8 @@ def _adapted(model: Any, rank: int) -> PreTrainedModel:
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM",
         modules_to_save=[name.rpartition(".")[2] for name in trained], ensure_weight_tying=tied,
     )  # fmt: skip
+    # With every checkpoint: and it is right, for our tokens were added.
+    warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
     return peft.get_peft_model(model, chosen)
 
 
