@@ -129,6 +129,7 @@ def _lm(terms: Terms) -> Policy:
     from agent.lm.policy import CoveredPolicy, LmPolicy
 
     model = LmPolicy(objective=terms.objective)
+    # The coreset was chosen for size.
     return model if terms.objective == "instructions" else CoveredPolicy(model)
 
 
