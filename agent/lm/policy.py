@@ -1,4 +1,4 @@
-"""The model as a policy: the pipelines that it holds for most likely, by priority sampling, and for
+"""The model as a policy: the pipelines that it holds for most likely, by priority sampling; and for
 size, after the first of them, those that serve most functions, for when it is wrong.
 
 A model's folder holds what `ozone train export` writes, `model.onnx` and `tokenizer.json`. It is

@@ -1,9 +1,9 @@
 """`ozone train prepare`: a corpus and its labels as tokens.
 
 Only the training split is read. The projects whose names have the smallest hashes, about one in
-fifteen, are for validation: what settings are chosen by. What a function's labels say becomes one
-answer for each pipeline that is better than -Oz, the weights falling with what is lost against the
-best; a function that nothing improves is answered with a mark that says so.
+fifteen, are for validation: what settings are chosen by. Of a function's labels, the best pipeline
+by each objective becomes an answer, which counts by the root of what it saves; a function that
+nothing improves is answered with a mark that says so.
 """
 
 from __future__ import annotations
@@ -106,10 +106,11 @@ def _texts(
     """By function; and how many have no compact text, by the reason."""
 
     def work(evaluator: Evaluator, _: Cache, function: CorpusFunction) -> Texts | OzoneError:
-        best = next((row.pipeline for row in rows.get(function.id, ()) if _is_best(row)), None)
+        best = _best(rows.get(function.id, ())).get(Objective.SIZE)
         optimised = ""
-        with contextlib.suppress(OzoneError):
-            optimised = compact(after(evaluator, function, best)) if best is not None else ""
+        if best and best.pipeline != OZ:
+            with contextlib.suppress(OzoneError):
+                optimised = compact(after(evaluator, function, best.pipeline))
         try:
             return Texts(compact(after(evaluator, function, SIMPLIFIED)), optimised)
         except OzoneError as error:
@@ -126,8 +127,9 @@ def _texts(
     return texts, dict(left_out)
 
 
-def _is_best(row: Label) -> bool:
-    return row.objective == Objective.SIZE and row.rank == 0 and row.pipeline != OZ
+def _best(rows: Iterable[Label]) -> dict[str, Label]:
+    """By objective."""
+    return {row.objective: row for row in rows if row.rank == 0}
 
 
 def _examples(
@@ -164,7 +166,7 @@ def _optimised(text: str, vocabulary: Vocabulary) -> list[int]:
 
 def _answers(rows: Sequence[Label], vocabulary: Vocabulary) -> Iterator[tuple[list[int], int]]:
     """The best pipeline by each objective, size first; and how much less it leaves than -Oz."""
-    best = {row.objective: row for row in rows if row.rank == 0}
+    best = _best(rows)
     for objective, marker in MARKERS.items():
         if row := best.get(objective):
             tokens = [
