@@ -31,6 +31,7 @@ _POLICIES = ("lm", "coreset", "random", "search")
 _CONFIGURATIONS = (  # policy, budget, accept
     *((policy, budget, "tested") for budget in (1, 10, 20, 30) for policy in _POLICIES[:2]),
     *((policy, budget, "unverified") for budget in (1, 10) for policy in _POLICIES),
+    ("coreset", 20, "unverified"),
     *((policy, 30, "unverified") for policy in _POLICIES),
 )
 _QUICK = (("lm", 10, "tested"), ("coreset", 10, "tested"))
