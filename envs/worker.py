@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import signal
@@ -347,6 +348,7 @@ def _retargeted(loaded: _Loaded, options: TargetOptions, target: Target) -> Modu
     return loaded.prepared(options, make)
 
 
+@functools.cache
 def _find_libraries() -> None:
     """Workers do without libraries until they judge or measure (python -S): they start faster."""
     import site

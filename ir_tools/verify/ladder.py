@@ -57,13 +57,13 @@ def by_identity(source: Side, target: Side, effort: Effort) -> Verdict | None:
 
 def by_smt(source: Side, target: Side, effort: Effort) -> Verdict:
     """What the solver says within its time."""
-    from ir_tools.verify.smt import refine
-
     (source_module, one), (target_module, other) = read_pair(source, target)
     size = max(sum(1 for _ in function.instructions()) for function in (one, other))
     if effort.smt_instructions is not None and size > effort.smt_instructions:
         reason = f"{size} instructions are too many for SMT with this little time"
         return Verdict(Kind.UNKNOWN, "smt", reason)
+    from ir_tools.verify.smt import refine  # z3 takes a while to load
+
     return refine.check(
         (source_module, source.function), (target_module, target.function),
         unroll=effort.unroll, timeout_s=effort.smt_s,

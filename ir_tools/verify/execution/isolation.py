@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import gc
 import os
 import resource
 import signal
@@ -103,6 +104,7 @@ def _be_child(
 ) -> None:
     """Never returns: nothing of the parent's may run twice."""
     code = 1
+    gc.disable()  # it would touch, and so copy, all memory that is shared with the parent
     try:
         receiving.close()
         _confine(limits)

@@ -86,7 +86,12 @@ def writer(type_: ir.Type, layout: ir.Layout) -> Writer:
         case ir.VectorType(_, element) if not isinstance(element, ir.PointerType):
             if layout.bits(element) % 8:
                 return _packed_writer(type_, layout)
-    parts = [(offset, writer(part, layout)) for offset, part in _parts(type_, layout)]
+    made: dict[int, Writer] = {}  # by the part's identity: an array's elements are all of one type
+    parts = []
+    for offset, part in _parts(type_, layout):
+        if id(part) not in made:
+            made[id(part)] = writer(part, layout)
+        parts.append((offset, made[id(part)]))
     size = layout.extent(type_).store
     has_padding = isinstance(type_, ir.StructType)
 

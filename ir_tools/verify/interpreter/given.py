@@ -167,11 +167,17 @@ def _slots(size: int) -> int:
     return size // _SLOT + 2
 
 
-def _small(rng: random.Random, size: int) -> bytes:
-    """Words of four bytes with small values."""
+def _drawn(rng: random.Random, size: int, alphabet: bytes) -> bytes:
+    """Bytes of the alphabet, each about as likely as the others; fewer are the same, cut off."""
+    whole = rng.randbytes(size + 3 & ~3)  # of part of a word it would take the upper part
+    return whole[:size].translate((alphabet * 256)[:256])
+
+
+def small_words(rng: random.Random, size: int, below: int) -> bytes:
+    """Words of four bytes with values below a small number."""
     words = bytearray(size + 3 & ~3)
-    words[::4] = bytes(rng.choices(range(8), k=len(words) // 4))
-    return bytes(words)
+    words[::4] = _drawn(rng, len(words) // 4, bytes(range(below)))
+    return bytes(words[:size])
 
 
 def _known(rng: random.Random, size: int, constants: tuple[int, ...]) -> bytes:
@@ -185,14 +191,13 @@ def _known(rng: random.Random, size: int, constants: tuple[int, ...]) -> bytes:
 
 def _text(rng: random.Random, size: int) -> bytes:
     """Strings of letters and digits, seldom longer than a dozen."""
-    letters = b"abcxyzAZ 0129-+.%/\n\0\0"
-    return bytes(rng.choices(letters, k=size))
+    return _drawn(rng, size, b"abcxyzAZ 0129-+.%/\n\0\0")
 
 
 STYLES: dict[str, Callable[[random.Random, int], bytes]] = {
     "zero": lambda rng, size: bytes(size),
-    "small": _small,
-    "bytes": lambda rng, size: bytes(rng.choices(range(6), k=size)),
+    "small": lambda rng, size: small_words(rng, size, 8),
+    "bytes": lambda rng, size: _drawn(rng, size, bytes(range(6))),
     "text": _text,
     "random": lambda rng, size: rng.randbytes(size),
     "ones": lambda rng, size: b"\xff" * size,

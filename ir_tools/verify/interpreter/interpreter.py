@@ -44,7 +44,7 @@ from ir_tools.verify.interpreter.concrete import (
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.operations import leaf_type, map_lanes
 from ir_tools.verify.interpreter.output import Printed
-from ir_tools.verify.interpreter.steps import MACHINE, RESULT, Code, compile_function, constant
+from ir_tools.verify.interpreter.steps import MACHINE, RESULT, Code, compile_function, constant, literal
 from ir_tools.verify.interpreter.storage import Block, Chooser, Memory, Pointer, image
 
 _CONSTANTS, _FUNCTIONS, _SPACING = 0x50_0000_0000, 0x40_0000_0000, 1 << 20
@@ -142,14 +142,16 @@ def run(
     return outcome
 
 
+_REMEMBERED = 100
 _codes: dict[tuple[int, bool], tuple[ir.Function, Code]] = {}
+_contents: dict[int, tuple[ir.Value, Image]] = {}  # of variables, by initialiser
 
 
 def _code(module: ir.Module, function: ir.Function, typed: bool) -> Code:
     key = id(function), typed
     known = _codes.get(key)
     if known is None or known[0] is not function:
-        if len(_codes) > 1000:
+        if len(_codes) > _REMEMBERED:
             _codes.clear()
         known = _codes[key] = function, compile_function(module, function, typed)
     return known[1]
@@ -300,7 +302,7 @@ class Machine:
     def _template(self, code: Code) -> list[Any]:
         """The registers with the constants in them."""
         if id(code) not in self._templates:
-            template: list[Any] = [None] * code.size
+            template = code.registers.copy()
             template[MACHINE] = self
             for index, value in code.constants:
                 try:
@@ -386,11 +388,26 @@ class Machine:
         self.memory.adopt(block)  # before its contents, which may point to it
         value = variable.initializer
         assert value is not None
-        if isinstance(value, ir.Data):
+        known = _contents.get(id(value))
+        if known is not None and known[0] is value:
+            self.memory.write_image(block, known[1])
+        elif isinstance(value, ir.Data):
             block.data[: len(value.raw)] = value.raw
         elif not isinstance(value, ir.Zero):
-            layout = self.module.layout
-            writer(variable.type, layout)(self.memory, block, 0, constant(value, self))
+            self._write(block, variable.type, value)
+
+    def _write(self, block: Block, type_: ir.Type, value: ir.Value) -> None:
+        """Fill a block; with what is no other in any other machine, sooner the next time."""
+        layout = self.module.layout
+        try:
+            contents, is_literal = literal(value, layout), True
+        except Unsupported:
+            contents, is_literal = constant(value, self), False
+        writer(type_, layout)(self.memory, block, 0, contents)
+        if is_literal:
+            if len(_contents) > _REMEMBERED:
+                _contents.clear()
+            _contents[id(value)] = value, image(block)
 
     # what others see ----------------------------------------------------------------------------
 
@@ -424,8 +441,12 @@ class Machine:
             if block.name in found:
                 continue
             found[block.name] = block
-            work += [what[0].block for what in block.special.values() if not isinstance(what, int)
-                     if what[0].block is not None]  # fmt: skip
+            last = None  # the eight bytes of a pointer say the same
+            for what in block.special.values():
+                if not isinstance(what, int) and what[0] is not last:
+                    last = what[0]
+                    if last.block is not None:
+                        work.append(last.block)
         return found
 
     def snapshot(self, blocks: list[Block]) -> dict[str, Image]:

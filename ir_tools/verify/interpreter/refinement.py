@@ -175,15 +175,14 @@ class _Comparison:
             and SPECIAL not in source.state
         ):
             return
-        for offset in range(min(source.size, target.size)):
-            if source.state[offset] == target.state[offset] == PLAIN:
-                if source.data[offset] != target.data[offset]:
-                    raise _Broken(f"{law}+{offset}")
-            else:
-                self._byte(source, target, offset, f"{law}+{offset}")
+        rows = zip(source.state, target.state, source.data, target.data, strict=False)
+        for offset, (state, its_state, byte, its_byte) in enumerate(rows):
+            if state == its_state != SPECIAL and (byte == its_byte or state != PLAIN):
+                continue
+            self._byte(source, target, offset, law)
 
-    def _byte(self, source: Image, target: Image, at: int, law: str) -> None:
-        mine, its = source.state[at], target.state[at]
+    def _byte(self, source: Image, target: Image, at: int, where: str) -> None:
+        mine, its, law = source.state[at], target.state[at], f"{where}+{at}"
         if mine == POISONED:
             return
         if its == POISONED:

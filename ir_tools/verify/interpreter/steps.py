@@ -50,10 +50,11 @@ class CompiledBlock:
 
 @dataclass(slots=True)
 class Code:
-    """A function as closures. `constants`: registers that a machine fills once."""
+    """A function as closures. `registers` are those of a run before it begins, with all constants
+    but `constants` in them, which depend on where a machine's memory is: it fills them once."""
 
     function: ir.Function
-    size: int
+    registers: Registers
     parameters: list[int]
     constants: list[tuple[int, ir.Value]]
     entry: Edge
@@ -80,7 +81,14 @@ class Builder:
         for block in self.function.blocks:
             self._fill(block)
         entry = Edge(self._blocks[self.function.blocks[0].name])
-        return Code(self.function, self.size, parameters, self.constants, entry)
+        registers: Registers = [None] * self.size
+        others = []
+        for index, value in self.constants:
+            try:
+                registers[index] = literal(value, self.layout)
+            except Unsupported:
+                others.append((index, value))
+        return Code(self.function, registers, parameters, others, entry)
 
     def _new(self) -> int:
         self.size += 1
@@ -212,7 +220,18 @@ def _switch(
 
 def constant(value: ir.Value, machine: Any) -> Any:
     """A constant operand as a value of the running machine."""
-    layout = machine.module.layout
+    match value:
+        case ir.GlobalRef():
+            return machine.global_pointer(value.name)
+        case ir.Expression(instruction):
+            return _evaluate(instruction, machine)
+        case ir.Aggregate():
+            return tuple(constant(element, machine) for element in value.elements)
+    return literal(value, machine.module.layout)
+
+
+def literal(value: ir.Value, layout: ir.Layout) -> Any:
+    """A constant that is the same in every machine. Raises Unsupported for others."""
     match value:
         case ir.ConstantInt():
             return value.value
@@ -226,13 +245,9 @@ def constant(value: ir.Value, machine: Any) -> Any:
         case ir.Poison():
             return poison(value.type)
         case ir.Aggregate():
-            return tuple(constant(element, machine) for element in value.elements)
+            return tuple(literal(element, layout) for element in value.elements)
         case ir.Data():
             return _data(value, layout)
-        case ir.GlobalRef():
-            return machine.global_pointer(value.name)
-        case ir.Expression(instruction):
-            return _evaluate(instruction, machine)
     raise Unsupported(f"the constant {value}")
 
 

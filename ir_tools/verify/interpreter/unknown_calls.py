@@ -18,7 +18,7 @@ from typing import Any
 from ir_tools.verify import ir
 from ir_tools.verify.interpreter import attributes, rights
 from ir_tools.verify.interpreter.concrete import Address, Undefined, spread
-from ir_tools.verify.interpreter.given import POINTER_BYTES
+from ir_tools.verify.interpreter.given import POINTER_BYTES, small_words
 from ir_tools.verify.interpreter.interpreter import Ended, Event, Machine, Status, plain
 from ir_tools.verify.interpreter.libraries import OUTPUT, REWRITTEN
 from ir_tools.verify.interpreter.operations import map_lanes
@@ -193,7 +193,7 @@ class Unknown:
         if (fate < 0.2 and not block.local) or offset < 0 or room <= 0:
             return
         size = min(room, _MOST_WRITTEN if fate < 0.8 else POINTER_BYTES)
-        raw = b"".join(rng.randrange(5).to_bytes(4, "little") for _ in range(-(-size // 4)))[:size]
+        raw = small_words(rng, size, 5)
         if block.local and room > size:
             raw = (raw * (-(-room // size)))[: min(room, _MOST_FILLED)]
         self._put(machine, key, block, offset, raw)

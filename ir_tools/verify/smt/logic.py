@@ -27,7 +27,6 @@ def renewed() -> Iterator[None]:
     In an old one the numbers of terms, and so their order and what a query costs, depend on all
     that was asked before. For the same reason no garbage is collected meanwhile.
     """
-    gc.collect()  # terms in cycles keep their context, and its memory
     z3.z3._main_ctx = z3.Context()
     for term, make in _lasting:
         term.__init__(make().as_ast())
@@ -36,6 +35,7 @@ def renewed() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+        gc.collect(0)  # all that is new: terms in cycles keep their context, and its memory
 
 
 TRUE = lasting(lambda: z3.BoolVal(True))
