@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from envs.evaluation import Job
@@ -22,7 +22,7 @@ from ir_tools.verify.verdict import Accept, Effort, Kind, Side, Verdict
 
 _ROUNDS = 4  # of next best pipelines, before a function gets -Oz's own body
 # A build has many functions: each gets what finds most, quickly. `ozone verify` tries harder.
-EFFORT = Effort(unroll=2, smt_instructions=30, smt_s=0.5, runs=32, execution_s=2.0)
+EFFORT = Effort(unroll=2, smt_instructions=30, smt_s=0.25, runs=32, execution_s=2.0)
 
 Tried = Mapping[str, list[tuple[str, float | None]]]  # by function: pipelines and their costs
 
@@ -105,20 +105,22 @@ def _judge(evaluator: Evaluator, job: Job, names: list[str]) -> dict[str, Verdic
 def _without(
     plan: Plan,
     refused: Iterable[tuple[str, str]],
-    judged: Container[tuple[str, str]],
+    judged: Mapping[tuple[str, str], Verdict],
     tried: Tried,
     lent: Mapping[str, float | None],
 ) -> Plan:
-    """The plan with the next best pipelines, or -Oz's own body where that is smaller."""
+    """The plan with the next best pipelines, or -Oz's own body where that is smaller, or where no
+    pipeline can be told to be right."""
     functions, borrowed = dict(plan.functions), []
-    for name, _ in refused:
+    for name, pipeline in refused:
         left = [
             (cost, index, text)
             for index, (text, cost) in enumerate(tried.get(name, ()))
             if cost is not None and (name, text) not in judged
         ]
         own = lent.get(name)
-        if left and (own is None or min(left)[0] < own):
+        is_smaller = left and (own is None or min(left)[0] < own)
+        if is_smaller and not judged[name, pipeline].of_source:
             functions[name] = min(left)[2]
         else:
             borrowed.append(name)

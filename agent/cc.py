@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.compiled import Compiled, remember
 from agent.driver import Invocation, understand
 from agent.names import ACCEPT, DEFAULT_POLICY, OBJECTIVES, POLICIES
+from agent.orders import Order, fulfil
 from agent.output import write_file
 from envs.cache import Cache, default_path
 from ir_tools import clang
@@ -39,6 +39,7 @@ OPTIONS: Mapping[str, str] = {
     "OZONE_REPORT": "append a line of JSON for each object to this file",
     "OZONE_HARVEST": "keep the unoptimised bitcode of every object in this folder",
     "OZONE_CACHE": "results file (default in the user's cache folder; empty: none)",
+    "OZONE_SERVER": "seconds that what serves a build waits for more to do (default 10; 0: none)",
     "OZONE_CLANG": "the clang 22 command",
     "OZONE_LIBLLVM": "the libLLVM 22 file",
 }
@@ -55,8 +56,9 @@ class _Options:
     objective: str
     accept: str
     seed: int
-    report: str | None = field(repr=False)  # changes nothing in the object
-    harvest: str | None = field(repr=False)
+    idle_s: int
+    report: str | None
+    harvest: str | None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,6 +114,7 @@ def _options(environment: Mapping[str, str]) -> _Options:
         choice("OZONE_OBJECTIVE", "size", OBJECTIVES),
         choice("OZONE_ACCEPT", "tested", ACCEPT),
         number("OZONE_SEED", 0),
+        number("OZONE_SERVER", 10),
         environment.get("OZONE_REPORT"),
         environment.get("OZONE_HARVEST"),
     )
@@ -176,11 +179,13 @@ def _remove(output: str) -> None:
 def _optimise(
     invocation: Invocation, source: str, output: Path, data: bytes, options: _Options
 ) -> None:
-    wishes = (source, invocation.code_generation, invocation.kind, options)
+    order = Order(
+        source, data, tuple(invocation.code_generation), invocation.kind == "-S",
+        options.budget, options.policy, options.objective, options.accept, options.seed,
+    )  # fmt: skip
     cache = Cache(default_path())
     try:
-        make = functools.partial(_make, invocation, source, data, options, cache)
-        compiled = remember(cache, data, wishes, make)
+        compiled = remember(cache, data, order, lambda: _make(order, options.idle_s))
     finally:
         cache.close()
     write_file(output, compiled.output)
@@ -190,30 +195,15 @@ def _optimise(
         _keep(lambda: _report(Path(options.report or ""), source, output, compiled))
 
 
-def _make(
-    invocation: Invocation, source: str, data: bytes, options: _Options, cache: Cache
-) -> Compiled:
-    # Late: a compilation that is in the cache should not pay for these.
-    from agent.compile import compile_bitcode
-    from agent.optimise import Objective, Settings
-    from envs.evaluation import Source
-    from envs.evaluator import Evaluator
-    from ir_tools.target import TargetOptions
-    from ir_tools.verify.verdict import acceptance
+def _make(order: Order, idle_s: float) -> Compiled:
+    """By the server, which has everything loaded; where there is none, here."""
+    if idle_s > 0:
+        from agent.server import ask
 
-    settings = Settings(
-        budget=options.budget,
-        policy=options.policy,
-        objective=Objective(options.objective),
-        seed=options.seed,
-        accept=acceptance(options.accept),
-        target=TargetOptions(relocation_model="module"),
-    )
-    with Evaluator(1, cache) as evaluator:
-        return compile_bitcode(
-            Source(source, data), invocation.code_generation, settings, evaluator,
-            assembly=invocation.kind == "-S",
-        )  # fmt: skip
+        compiled = ask(order, idle_s)
+        if compiled is not None:
+            return compiled
+    return fulfil(order)
 
 
 def _keep(record: Callable[[], None]) -> None:

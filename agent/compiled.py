@@ -46,8 +46,7 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     Another Ozone, LLVM, clang, alive-tv or model, or wishes that print differently, make another
     entry.
     """
-    tools = (clang.identity(), libllvm.identity(), alive.identity(), model_identity())
-    about = json.dumps((repr(wishes), code_identity(*_PACKAGES), *tools))
+    about = json.dumps((repr(wishes), *identity()))
     key = hashlib.sha256(about.encode(errors="surrogateescape") + data).hexdigest()
     stored = cache.artefact(key)
     if stored is not None:
@@ -55,6 +54,12 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
     compiled = make()
     cache.put_artefact(key, _pack(compiled))
     return compiled
+
+
+def identity() -> tuple[object, ...]:
+    """Changes with all that makes another object of the same bitcode under the same wishes."""
+    tools = (clang.identity(), libllvm.identity(), alive.identity(), model_identity())
+    return (code_identity(*_PACKAGES), *tools)
 
 
 def model_identity() -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from envs.cache import Cache
 from envs.evaluation import Artefact, Evaluation, Failure, Job, ModuleInfo, Source, Status
-from envs.pool import Death, Limits, Reply, Request, WorkerHandle
+from envs.pool import Death, Limits, Reply, Request, StartWorker, WorkerHandle, spawned
 from ir_tools.errors import OzoneError, WorkerError
 from ir_tools.libllvm import identity
 from ir_tools.plan import Change, Plan
@@ -49,11 +49,15 @@ class Evaluator:
     """
 
     def __init__(
-        self, jobs: int | None = None, cache: Cache | None = None, limits: Limits = Limits()
+        self,
+        jobs: int | None = None,
+        cache: Cache | None = None,
+        limits: Limits = Limits(),
+        start_worker: StartWorker = spawned,
     ) -> None:
         self._jobs = jobs or len(os.sched_getaffinity(0))
         self.cache = cache or Cache(None)
-        self._limits = limits
+        self._limits, self._start_worker = limits, start_worker
         self._workers: list[WorkerHandle] = []
         self._aborted = False
         self.compilations = 0  # jobs that were really run, repetitions included
@@ -63,7 +67,7 @@ class Evaluator:
     def start(self) -> None:
         """Start one worker now, so that it loads LLVM while the caller does something else."""
         if not self._workers:
-            self._workers.append(WorkerHandle(self._limits))
+            self._workers.append(WorkerHandle(self._limits, self._start_worker))
 
     def inspect(self, source: Source) -> ModuleInfo:
         """Facts about a module. Raises ParseError, InvalidModuleError, WorkerError."""
@@ -204,7 +208,7 @@ class Evaluator:
         while pending and len(busy) < self._jobs:
             worker = self._idle(busy)
             if worker is None:
-                worker = WorkerHandle(self._limits)
+                worker = WorkerHandle(self._limits, self._start_worker)
                 self._workers.append(worker)
             index, request = pending.popleft()
             self.compilations += request.compilations

@@ -9,8 +9,9 @@ import select
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, Protocol
 
 from envs import wire
 from envs.evaluation import Source, Status
@@ -71,19 +72,34 @@ class Death:
     function: str | None
 
 
+class Process(Protocol):
+    """A child process; exit codes are negative for signals."""
+
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def kill(self) -> None: ...
+
+
+StartWorker = Callable[[int, int, int, IO[bytes]], Process]
+"""Starts a worker: bytes of address space, descriptors of requests and replies, stderr's file."""
+
+
+def spawned(memory_bytes: int, requests: int, replies: int, stderr: IO[bytes]) -> Process:
+    """A worker that begins from nothing."""
+    argv, environment = own_module("envs.worker", str(memory_bytes))
+    return start_tool(argv, stdin=requests, stdout=replies, stderr=stderr, env=environment)
+
+
 class WorkerHandle:
     """A running worker and the request that it is busy with."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, start: StartWorker = spawned) -> None:
         self._limits = limits
         self._stderr = tempfile.TemporaryFile()
         requests, self._requests = os.pipe()
         self.replies, replies = os.pipe()
-        argv, environment = own_module("envs.worker", str(limits.memory_bytes))
         try:
-            self._process = start_tool(
-                argv, stdin=requests, stdout=replies, stderr=self._stderr, env=environment
-            )
+            self._process = start(limits.memory_bytes, requests, replies, self._stderr)
         finally:
             os.close(requests)
             os.close(replies)

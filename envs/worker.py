@@ -27,6 +27,7 @@ from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library, preserve_use_lists
 from ir_tools.llvm import Context, Module
 from ir_tools.plan import OZ, Change, Plan
+from ir_tools.process import own_module
 from ir_tools.target import Target, TargetOptions
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class Worker:
 
     def time(self, digest: str, versions: Sequence[bytes], timing: Timing) -> Any:
         """How long versions of the source's functions run. Raises OzoneError."""
-        _find_libraries()
+        find_libraries()
         from envs.runtime import time_functions
 
         loaded = self._sources[digest]
@@ -275,7 +276,7 @@ class Worker:
         self._judged += 1
         if self._judged > _JUDGEMENTS:
             raise _Spent
-        _find_libraries()
+        find_libraries()
         from ir_tools.verify import ladder
         from ir_tools.verify.verdict import Side
 
@@ -349,23 +350,18 @@ def _retargeted(loaded: _Loaded, options: TargetOptions, target: Target) -> Modu
 
 
 @functools.cache
-def _find_libraries() -> None:
+def find_libraries() -> None:
     """Workers do without libraries until they judge or measure (python -S): they start faster."""
     import site
 
     site.main()
 
 
-def _start_afresh(requests: int, replies: int) -> NoReturn:
-    """Have the request sent again, and become the new worker that reads it."""
-    wire.write(replies, ("unknown",))
-    os.dup2(requests, 0)
-    os.dup2(replies, 1)
-    os.execv(sys.executable, sys.orig_argv)
+def _answer(worker: Worker, requests: int, replies: int) -> None:
+    """Answer requests (kind, digest, source or None, arguments, CPU s) until the parent is gone.
 
-
-def _serve(worker: Worker, requests: int, replies: int) -> None:
-    """Answer requests (kind, digest, source or None, arguments, CPU s) until the parent is gone."""
+    Raises _Spent where another worker must.
+    """
     while True:
         kind, digest, source, arguments, cpu_s = wire.read(requests)
         worker.begin(cpu_s)
@@ -378,18 +374,31 @@ def _serve(worker: Worker, requests: int, replies: int) -> None:
             answer = ("error", error)
         except _Spent:
             worker.begin(0)
-            _start_afresh(requests, replies)
+            raise
         worker.begin(0)  # whoever dies while idle blames nobody
         wire.write(replies, answer)
 
 
-def main() -> None:
+def serve(memory_bytes: int) -> None:
+    """Be a worker, on stdin and stdout, until the parent is gone."""
     requests, replies = private_pipes()
-    confine(memory_bytes=int(sys.argv[1]))
+    confine(memory_bytes)
     library().LLVMEnablePrettyStackTrace()  # a crash then names the pass that was running
-    with contextlib.suppress(EOFError, BrokenPipeError):
-        _serve(Worker(note), requests, replies)
+    try:
+        with contextlib.suppress(EOFError, BrokenPipeError):
+            _answer(Worker(note), requests, replies)
+    except _Spent:
+        _start_afresh(memory_bytes, requests, replies)
+
+
+def _start_afresh(memory_bytes: int, requests: int, replies: int) -> NoReturn:
+    """Have the request sent again, and become the new worker that reads it."""
+    wire.write(replies, ("unknown",))
+    os.dup2(requests, 0)
+    os.dup2(replies, 1)
+    argv, environment = own_module("envs.worker", str(memory_bytes))
+    os.execve(argv[0], argv, environment)
 
 
 if __name__ == "__main__":
-    main()
+    serve(memory_bytes=int(sys.argv[1]))

@@ -33,6 +33,7 @@ def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             monkeypatch.delenv(name)
     monkeypatch.setenv("OZONE_ALIVE_TV", "")  # or verdicts would depend on what is on the PATH
     monkeypatch.setenv("OZONE_CACHE", str(tmp_path / "cache" / "results.sqlite"))
+    monkeypatch.setenv("OZONE_SERVER", "0")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ its own, since a solver may have to be killed: `envs` runs them in workers, one 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 
 from ir_tools.errors import NotComparableError
@@ -17,6 +18,7 @@ from ir_tools.verify.constants import with_constants
 from ir_tools.verify.reader import read_module
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
+_SIDES = 4  # that are kept, for one rung after the other asks for the same
 Pair = tuple[tuple[ir.Module, ir.Function], tuple[ir.Module, ir.Function]]
 
 
@@ -33,6 +35,7 @@ def read_pair(source: Side, target: Side) -> Pair:
     return first, (with_constants(second[0], first[0]), second[1])
 
 
+@functools.lru_cache(_SIDES)
 def _read(side: Side) -> tuple[ir.Module, ir.Function]:
     with Context() as context, context.parse(side.data, f"@{side.function}") as parsed:
         module = read_module(parsed)
@@ -58,10 +61,11 @@ def by_identity(source: Side, target: Side, effort: Effort) -> Verdict | None:
 def by_smt(source: Side, target: Side, effort: Effort) -> Verdict:
     """What the solver says within its time."""
     (source_module, one), (target_module, other) = read_pair(source, target)
-    size = max(sum(1 for _ in function.instructions()) for function in (one, other))
-    if effort.smt_instructions is not None and size > effort.smt_instructions:
-        reason = f"{size} instructions are too many for SMT with this little time"
-        return Verdict(Kind.UNKNOWN, "smt", reason)
+    sizes = [sum(1 for _ in function.instructions()) for function in (one, other)]
+    most = effort.smt_instructions
+    if most is not None and max(sizes) > most:
+        reason = f"{max(sizes)} instructions are too many for SMT with this little time"
+        return Verdict(Kind.UNKNOWN, "smt", reason, of_source=sizes[0] > most)
     from ir_tools.verify.smt import refine  # z3 takes a while to load
 
     return refine.check(

@@ -54,6 +54,8 @@ class Verdict:
     inputs           that were run without undefined behaviour and compared; of `tested` alone
     suspicion        the law that a counterexample breaks which nothing has confirmed; of `unknown`
                      alone, and no run of samples lifts it
+    of_source        nothing but the source keeps it from being better: the judge would say as much
+                     of any other target; of `unknown` alone
     """
 
     kind: Kind
@@ -63,6 +65,7 @@ class Verdict:
     unroll: int = 0
     inputs: int = 0
     suspicion: str = ""
+    of_source: bool = False
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -104,5 +107,6 @@ def stronger(smt: Verdict, execution: Verdict) -> Verdict:
         return smt if smt.suspicion else dataclasses.replace(execution, reason=smt.reason)
     if smt.kind is Kind.UNKNOWN:
         reasons = dict.fromkeys(filter(None, (smt.reason, execution.reason)))
-        return dataclasses.replace(smt, reason="; ".join(reasons))
+        of_source = smt.of_source and execution.of_source
+        return dataclasses.replace(smt, reason="; ".join(reasons), of_source=of_source)
     return smt

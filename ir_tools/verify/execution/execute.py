@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import functools
 import itertools
 import time
@@ -165,7 +166,7 @@ class _Execution:
         if self._is_late():
             return _unknown(OUT_OF_TIME)
         if len(judgements) < ENOUGH:
-            return self._too_few(len(judgements), "count")
+            return dataclasses.replace(self._too_few(len(judgements), "count"), of_source=True)
         return self._compared(judgements)
 
     def interpreted(self) -> Verdict:

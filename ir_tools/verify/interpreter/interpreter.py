@@ -44,7 +44,14 @@ from ir_tools.verify.interpreter.concrete import (
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.operations import leaf_type, map_lanes
 from ir_tools.verify.interpreter.output import Printed
-from ir_tools.verify.interpreter.steps import MACHINE, RESULT, Code, compile_function, constant, literal
+from ir_tools.verify.interpreter.steps import (
+    MACHINE,
+    RESULT,
+    Code,
+    compile_function,
+    constant,
+    literal,
+)
 from ir_tools.verify.interpreter.storage import Block, Chooser, Memory, Pointer, image
 
 _CONSTANTS, _FUNCTIONS, _SPACING = 0x50_0000_0000, 0x40_0000_0000, 1 << 20

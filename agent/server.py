@@ -1,0 +1,236 @@
+"""A process that makes objects for `ozone-cc` with everything loaded already, as long as a build.
+
+Loading LLVM, the model and the judges takes longer than most objects do. The first `ozone-cc` of a
+build starts the server, on a socket in a folder that only the user can enter; the others find it
+there. Each order is made by a fork, in the order's own environment and folder, so that one cannot
+touch another's result, and it ends when its `ozone-cc` does. With nothing to do for some seconds,
+the server ends. Whatever goes wrong here is no error: `ozone-cc` then makes the object itself.
+
+Another Ozone, LLVM or model has another server. What forks cannot have of their own is niceness and
+limits: they are those of the build that started the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import gc
+import hashlib
+import importlib
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.compiled import Compiled, identity
+from agent.orders import Order, fulfil
+from envs import wire
+from ir_tools.errors import ModelError, OzoneError, ToolError
+from ir_tools.process import own_module, start_tool, unwinding
+
+if TYPE_CHECKING:
+    from envs.forking import Fork
+
+_BACKLOG = 1024
+# Of what an order may need, what takes long to import.
+_LOADED = (
+    "agent.acceptance", "agent.compile", "agent.lm.policy", "envs.forking",
+    "ir_tools.verify.execution.execute", "ir_tools.verify.smt.refine",
+)  # fmt: skip
+
+
+# in ozone-cc -------------------------------------------------------------------------------------
+
+
+def ask(order: Order, idle_s: float) -> Compiled | None:
+    """What the server makes of an order; one that has to be started waits `idle_s` for more.
+
+    None where there is no server to be had. Raises the order's own OzoneError.
+    """
+    try:
+        with _connected(_folder() / f"{_name()}.sock", idle_s) as connection:
+            wire.write(connection.fileno(), (dict(os.environ), os.getcwd(), order))
+            answer = wire.read(connection.fileno())
+    except (OSError, EOFError, ToolError, pickle.UnpicklingError):
+        return None
+    if isinstance(answer, OzoneError):
+        raise answer
+    assert isinstance(answer, Compiled)
+    return answer
+
+
+def _folder() -> Path:
+    """Where the sockets are. Raises OSError where it is not the user's alone."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = Path(base, f"ozone-{os.getuid()}")
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(f"{folder} is open to others")
+    return folder
+
+
+def _name() -> str:
+    """Another one for each Python and for all that makes another object of the same order."""
+    return hashlib.sha256(repr((sys.executable, identity())).encode()).hexdigest()[:16]
+
+
+def _connected(path: Path, idle_s: float) -> socket.socket:
+    """A connection to the server, which is started where there is none."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        if not _connects(connection, path):
+            with _locked(path):
+                if not _connects(connection, path):  # nobody was faster
+                    _start(path, idle_s)
+                    connection.connect(str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connects(connection: socket.socket, path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        connection.connect(str(path))
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Starting and ending the server of a socket are done one at a time."""
+    with open(path.with_suffix(".lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _start(path: Path, idle_s: float) -> None:
+    """Listen for a server, and start it; it finds those that have come meanwhile."""
+    path.unlink(missing_ok=True)  # of one that was killed
+    argv, environment = own_module("agent.server", str(path), str(idle_s))
+    environment["OPENBLAS_NUM_THREADS"] = "1"  # who forks must have no threads
+    null = subprocess.DEVNULL
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen(_BACKLOG)
+        start_tool(argv, stdin=listening.fileno(), stdout=null, stderr=null, env=environment)
+
+
+# the server --------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Serve on the socket that is our stdin, of that path, until nothing has come for so long."""
+    path, idle_s = Path(sys.argv[1]), float(sys.argv[2])
+    listening = socket.socket(fileno=os.dup(0))
+    os.dup2(1, 0)
+    os.chdir("/")
+    from envs.worker import find_libraries
+
+    find_libraries()
+    _load()
+    server = _Server(listening)
+    while True:
+        server.serve(idle_s)
+        with _locked(path):
+            if not server.is_wanted(0.0):
+                path.unlink(missing_ok=True)
+                return
+
+
+def _load() -> None:
+    for name in _LOADED:
+        importlib.import_module(name)
+    from agent.lm.policy import LmPolicy
+    from ir_tools.libllvm import library
+
+    library()
+    with contextlib.suppress(ModelError):  # an order that wants it will be told
+        LmPolicy()
+    gc.freeze()  # or collecting garbage would copy, in every fork, what they share
+
+
+class _Server:
+    """The forks at work, each with the connection that it answers."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._forks: dict[int, tuple[Fork, socket.socket]] = {}  # by pidfd
+        self._clients: dict[int, Fork] = {}  # by the connection's descriptor
+        self._poll = select.poll()
+        self._poll.register(listening, select.POLLIN)
+
+    def is_wanted(self, patience_s: float) -> bool:
+        """Whether somebody connects, or is served, within that time."""
+        return bool(self._forks or self._poll.poll(patience_s * 1000))
+
+    def serve(self, idle_s: float) -> None:
+        """Return when nothing has been wanted for so long."""
+        while self.is_wanted(idle_s):
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._listening.fileno():
+                    self._accept()
+                elif descriptor in self._forks:
+                    self._end(descriptor)
+                elif descriptor in self._clients:  # it is gone, and nobody wants the answer
+                    self._poll.unregister(descriptor)
+                    self._clients.pop(descriptor).send_signal(signal.SIGTERM)
+
+    def _accept(self) -> None:
+        from envs.forking import Fork
+
+        connection, _ = self._listening.accept()
+        fork = Fork(functools.partial(self._answer, connection))
+        pidfd = os.pidfd_open(fork.pid)
+        self._forks[pidfd] = fork, connection
+        self._clients[connection.fileno()] = fork
+        self._poll.register(pidfd, select.POLLIN)
+        self._poll.register(connection, select.POLLRDHUP)
+
+    def _end(self, pidfd: int) -> None:
+        fork, connection = self._forks.pop(pidfd)
+        self._poll.unregister(pidfd)
+        if self._clients.pop(connection.fileno(), None):
+            self._poll.unregister(connection)
+        fork.wait()
+        connection.close()
+        os.close(pidfd)
+
+    def _answer(self, connection: socket.socket) -> None:
+        """In a fork: read an order, make it, send it."""
+        self._listening.close()
+        for _, other in self._forks.values():
+            other.close()
+        unwinding(lambda: _answer(connection.fileno()))
+
+
+def _answer(connection: int) -> int:
+    from envs.forking import forked
+
+    environment, folder, order = wire.read(connection)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.environ["LLVM_DISABLE_SYMBOLIZATION"] = "1"  # a crash must not start a symbolizer
+    tempfile.tempdir = None
+    os.chdir(folder)
+    answer: Compiled | OzoneError
+    try:
+        answer = fulfil(order, forked)
+    except OzoneError as error:
+        answer = error
+    wire.write(connection, answer)
+    return 0
+
+
+if __name__ == "__main__":
+    main()
