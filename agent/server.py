@@ -23,7 +23,6 @@ import pickle
 import select
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ from agent.compiled import Compiled, identity
 from agent.orders import Order, fulfil
 from envs import wire
 from ir_tools.errors import ModelError, OzoneError, ToolError
-from ir_tools.process import own_module, start_tool, unwinding
+from ir_tools.process import leave_running, own_module, unwinding
 
 if TYPE_CHECKING:
     from envs.forking import Fork
@@ -119,11 +118,10 @@ def _start(path: Path, idle_s: float) -> None:
     path.unlink(missing_ok=True)  # of one that was killed
     argv, environment = own_module("agent.server", str(path), str(idle_s))
     environment["OPENBLAS_NUM_THREADS"] = "1"  # who forks must have no threads
-    null = subprocess.DEVNULL
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen(_BACKLOG)
-        start_tool(argv, stdin=listening.fileno(), stdout=null, stderr=null, env=environment)
+        leave_running(argv, stdin=listening.fileno(), env=environment)
 
 
 # the server --------------------------------------------------------------------------------------

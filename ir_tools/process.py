@@ -215,6 +215,13 @@ def start_tool(
     return _start(argv, stdin=stdin, stdout=stdout, stderr=stderr, env=env, start_new_session=True)
 
 
+def leave_running(argv: Sequence[str], *, stdin: int, env: Mapping[str, str]) -> None:
+    """Start a program that may outlive us, in a session of its own; what it prints is lost."""
+    null = subprocess.DEVNULL
+    process = _start(argv, stdin=stdin, stdout=null, stderr=null, env=env, start_new_session=True)
+    process.returncode = 0  # or its object would complain that nobody waits for it
+
+
 def _start(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(list(argv), **options)
