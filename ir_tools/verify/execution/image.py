@@ -23,11 +23,11 @@ from ir_tools.verify.interpreter.concrete import (
     Image,
     Undef,
     Unsupported,
+    number,
 )  # fmt: skip
 
 Resolve = Callable[[Address], "int | None"]
 _FILL = 0xA5
-_CARE = bytes(0xFF if state == PLAIN else 0 for state in range(256))  # masks, by state
 
 
 def encode(value: Concrete, type_: ir.Type, layout: ir.Layout) -> Image:
@@ -107,8 +107,8 @@ def write(image: Image, at: int, resolve: Resolve) -> None:
 def machine_bytes(image: Image, resolve: Resolve) -> bytes:
     if not any(image.state):
         return image.data
-    care, fill = _number(image.state.translate(_CARE)), _number(bytes([_FILL]) * image.size)
-    data = bytearray((_number(image.data) & care | fill & ~care).to_bytes(image.size, "little"))
+    care, fill = image.plain_mask(), number(bytes([_FILL]) * image.size)
+    data = bytearray((number(image.data) & care | fill & ~care).to_bytes(image.size, "little"))
     for index in _specials(image):
         data[index] = _special(image, index, resolve)[0]
     return bytes(data)
@@ -119,19 +119,14 @@ def mismatch(image: Image, found: bytes, resolve: Resolve) -> int | None:
     if found == image.data and SPECIAL not in image.state:
         return None
     assert len(found) == image.size
-    wrong = (_number(found) ^ _number(image.data)) & _number(image.state.translate(_CARE))
-    differing = [((wrong & -wrong).bit_length() - 1) // 8] if wrong else []
+    first = image.differs_at(found)
+    differing = [] if first is None else [first]
     for index in _specials(image):
         value, mask = _special(image, index, resolve)
         if (found[index] ^ value) & ~mask:
             differing.append(index)
             break
     return min(differing, default=None)
-
-
-def _number(data: bytes) -> int:
-    """Bytes as one number: the quick way to combine many."""
-    return int.from_bytes(data, "little")
 
 
 def _specials(image: Image) -> list[int]:

@@ -92,6 +92,23 @@ class Image:
     def size(self) -> int:
         return len(self.data)
 
+    def differs_at(self, found: bytes) -> int | None:
+        """The first plain byte that is another one in what was found."""
+        wrong = (number(found) ^ number(self.data)) & self.plain_mask()
+        return ((wrong & -wrong).bit_length() - 1) // 8 if wrong else None
+
+    def plain_mask(self) -> int:
+        """As one number, all bits of the plain bytes."""
+        return number(self.state.translate(_PLAIN_MASKS))
+
+
+_PLAIN_MASKS = bytes(0xFF if state == PLAIN else 0 for state in range(256))
+
+
+def number(data: bytes) -> int:
+    """Bytes as one number: the quick way to combine many."""
+    return int.from_bytes(data, "little")
+
 
 # floating-point formats ---------------------------------------------------------------------------
 

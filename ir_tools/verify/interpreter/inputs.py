@@ -27,7 +27,7 @@ from ir_tools.verify.interpreter.concrete import (
     spread,
 )
 from ir_tools.verify.interpreter.given import STYLES, Input, Meter
-from ir_tools.verify.interpreter.interpreter import Outcome, Status, run
+from ir_tools.verify.interpreter.interpreter import Machine, Outcome, Status, run
 from ir_tools.verify.interpreter.unknown_calls import leaf_pattern
 
 _LEAST_BLOCK, _MOST_BLOCK = 256, 1 << 16
@@ -62,7 +62,8 @@ def inputs(
             if not tight:
                 break
             most = fuel if isinstance(fuel, int) else fuel()
-            outcome = run(module, function, given, most >> 2 * gentleness, inline=inline)
+            # Once is enough: what a run invents seldom changes how it would have gone with it.
+            outcome = Machine(module, given, most >> 2 * gentleness, inline=inline).run(function)
             if outcome.status is Status.UNSUPPORTED or outcome.status in _ENDED:
                 given = shrunk(given, outcome, plan.function) if number % 2 else given
                 break

@@ -211,7 +211,7 @@ class Machine:
         if status is Status.RETURNED:
             self._forget(name)
         ended = status in (Status.RETURNED, Status.EXITED, Status.TRAPPED)
-        seen = self.visible([value], kept=True) if ended else []
+        seen = self.visible([], kept=[value]) if ended else []
         return Outcome(
             status,
             reason,
@@ -422,33 +422,26 @@ class Machine:
         self.events.append(Event(what, tuple(map(plain, arguments))))
         self.effects += 1
 
-    def visible(self, values: list[Any], kept: bool) -> list[Block]:
-        """The blocks that somebody can reach from these values and from what has escaped; with
-        `kept`, what the values reach escapes too."""
-        roots: list[Block | None] = []
-        map_lanes(
-            lambda lane: roots.append(lane.block) if isinstance(lane, Pointer) else None,
-            tuple(values),
-        )
+    def visible(self, values: list[Any], kept: list[Any]) -> list[Block]:
+        """The blocks that somebody can reach from these values, from those who are kept, and from
+        what has escaped; what those who are kept reach has escaped then too."""
         lasting = [block for block in self.memory.blocks.values() if block.escaped]
-        found = self._reachable(lasting)
+        found = self._reachable([*lasting, *_blocks(kept)], {})
         for block in found.values():
             block.escaped = True
-        more = self._reachable([block for block in roots if block is not None])
-        for block in more.values():
-            block.escaped = block.escaped or kept
-        return list({**found, **more}.values())
+        return list(self._reachable(_blocks(values), found).values())
 
     @staticmethod
-    def _reachable(roots: list[Block]) -> dict[str, Block]:
-        found: dict[str, Block] = {}
+    def _reachable(roots: list[Block], found: dict[str, Block]) -> dict[str, Block]:
+        """What has been found, and what can be reached from the roots, by name."""
+        found = found.copy()
         work = list(roots)
         while work:
             block = work.pop()
             if block.name in found:
                 continue
             found[block.name] = block
-            last = None  # the eight bytes of a pointer say the same
+            last: Pointer | None = None  # the eight bytes of a pointer say the same
             for what in block.special.values():
                 if not isinstance(what, int) and what[0] is not last:
                     last = what[0]
@@ -467,6 +460,18 @@ class Machine:
             self.fuel -= block.size // _COPIED
             known = self._images[block.name] = block.version, image(block)
         return known[1]
+
+
+def _blocks(values: list[Any]) -> list[Block]:
+    """Those that the values' pointers point to."""
+    found: list[Block] = []
+
+    def note(lane: Any) -> None:
+        if isinstance(lane, Pointer) and lane.block is not None:
+            found.append(lane.block)
+
+    map_lanes(note, tuple(values))
+    return found
 
 
 def _has_floats(function: ir.Function) -> bool:

@@ -20,7 +20,6 @@ from typing import Any
 from ir_tools.verify import ir
 from ir_tools.verify.interpreter import output, rights
 from ir_tools.verify.interpreter.concrete import (
-    PLAIN,
     POISON,
     POISONED,
     SPECIAL,
@@ -175,10 +174,8 @@ class _Comparison:
             and SPECIAL not in source.state
         ):
             return
-        rows = zip(source.state, target.state, source.data, target.data, strict=False)
-        for offset, (state, its_state, byte, its_byte) in enumerate(rows):
-            if state == its_state != SPECIAL and (byte == its_byte or state != PLAIN):
-                continue
+        is_alike = source.state == target.state
+        for offset in _open(source, target) if is_alike else range(min(source.size, target.size)):
             self._byte(source, target, offset, law)
 
     def _byte(self, source: Image, target: Image, at: int, where: str) -> None:
@@ -207,6 +204,14 @@ class _Comparison:
 
 def _effects(outcome: Outcome) -> list[Event]:
     return [event for event in outcome.calls if not event.is_pure and not event.is_output]
+
+
+def _open(source: Image, target: Image) -> list[int]:
+    """The bytes to look at where both have bytes of the same kinds: the first that differs, and
+    those that are special."""
+    special = [offset for offset in source.special if source.state[offset] == SPECIAL]
+    differing = source.differs_at(target.data)
+    return sorted(special if differing is None else [differing, *special])
 
 
 def _content(image: Image, at: int) -> Any:

@@ -121,11 +121,11 @@ class Unknown:
     def _pass(self, machine: Machine, values: list[Any]) -> list[Block]:
         """The blocks that the callee sees; what it may keep has escaped."""
         kept = [v for v, p in zip(values, self._promises(values), strict=True) if _keeps(p)]
-        machine.visible(kept, kept=True)
+        visible = machine.visible(values, kept)
         for value in kept:
             if isinstance(value, Pointer) and machine.memory.is_uncaptured(value):
                 machine.memory.is_doubtful = True  # undefined behaviour if it does capture it
-        return machine.visible(values, kept=False)
+        return visible
 
     def _promises(self, values: list[Any]) -> list[Any]:
         return (self.parameters + [{}] * len(values))[: len(values)]
