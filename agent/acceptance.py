@@ -109,18 +109,20 @@ def _without(
     tried: Tried,
     lent: Mapping[str, float | None],
 ) -> Plan:
-    """The plan with the next best pipelines, or -Oz's own body where that is smaller, or where no
-    pipeline can be told to be right."""
+    """The plan with the next best pipelines, or -Oz's own body where that is smaller.
+
+    Where the source is what cannot be judged, the next best is the empty pipeline, which need not.
+    """
     functions, borrowed = dict(plan.functions), []
     for name, pipeline in refused:
         left = [
             (cost, index, text)
             for index, (text, cost) in enumerate(tried.get(name, ()))
             if cost is not None and (name, text) not in judged
+            if not (text and judged[name, pipeline].of_source)
         ]
         own = lent.get(name)
-        is_smaller = left and (own is None or min(left)[0] < own)
-        if is_smaller and not judged[name, pipeline].of_source:
+        if left and (own is None or min(left)[0] < own):
             functions[name] = min(left)[2]
         else:
             borrowed.append(name)

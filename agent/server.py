@@ -6,8 +6,8 @@ there. Each order is made by a fork, in the order's own environment and folder, 
 touch another's result, and it ends when its `ozone-cc` does. With nothing to do for some seconds,
 the server ends. Whatever goes wrong here is no error: `ozone-cc` then makes the object itself.
 
-Another Ozone, LLVM or model has another server. What forks cannot have of their own is niceness and
-limits: they are those of the build that started the server.
+Another Ozone, LLVM or model has another server. What forks cannot have of their own (niceness,
+limits, affinity, groups, namespaces) is that of the `ozone-cc` that started the server.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ import pickle
 import select
 import signal
 import socket
+import struct
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +34,16 @@ from typing import TYPE_CHECKING
 from agent.compiled import Compiled, identity
 from agent.orders import Order, fulfil
 from envs import wire
-from ir_tools.errors import ModelError, OzoneError, ToolError
+from ir_tools.errors import OzoneError, ToolError
 from ir_tools.process import leave_running, own_module, unwinding
 
 if TYPE_CHECKING:
     from envs.forking import Fork
 
 _BACKLOG = 1024
+_LONGEST_S = 86_400
+_MERCY_S = 5.0  # for a fork to clean up when nobody wants its answer
+_CREDENTIALS = struct.Struct("3i")  # of a peer: process, user, group
 # Of what an order may need, what takes long to import.
 _LOADED = (
     "agent.acceptance", "agent.compile", "agent.lm.policy", "envs.forking",
@@ -92,6 +97,9 @@ def _connected(path: Path, idle_s: float) -> socket.socket:
                 if not _connects(connection, path):  # nobody was faster
                     _start(path, idle_s)
                     connection.connect(str(path))
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        if _CREDENTIALS.unpack(raw)[1] != os.getuid():
+            raise PermissionError(f"{path} is another user's")
     except BaseException:
         connection.close()
         raise
@@ -129,21 +137,21 @@ def _start(path: Path, idle_s: float) -> None:
 
 def main() -> None:
     """Serve on the socket that is our stdin, of that path, until nothing has come for so long."""
-    path, idle_s = Path(sys.argv[1]), float(sys.argv[2])
+    path, idle_s = Path(sys.argv[1]), min(float(sys.argv[2]), _LONGEST_S)
+    own = path.stat().st_ino
     listening = socket.socket(fileno=os.dup(0))
     os.dup2(1, 0)
-    os.chdir("/")
     from envs.worker import find_libraries
 
     find_libraries()
     _load()
+    os.chdir("/")
     server = _Server(listening)
-    while True:
-        server.serve(idle_s)
-        with _locked(path):
-            if not server.is_wanted(0.0):
-                path.unlink(missing_ok=True)
-                return
+    server.serve(idle_s)
+    with _locked(path), contextlib.suppress(FileNotFoundError):
+        if path.stat().st_ino == own:
+            path.unlink()
+    server.serve(0.0)  # who came meanwhile
 
 
 def _load() -> None:
@@ -152,9 +160,10 @@ def _load() -> None:
     from agent.lm.policy import LmPolicy
     from ir_tools.libllvm import library
 
-    library()
-    with contextlib.suppress(ModelError):  # an order that wants it will be told
+    with contextlib.suppress(OzoneError):  # an order that wants one of them will be told
+        library()
         LmPolicy()
+    gc.collect()
     gc.freeze()  # or collecting garbage would copy, in every fork, what they share
 
 
@@ -165,38 +174,58 @@ class _Server:
         self._listening = listening
         self._forks: dict[int, tuple[Fork, socket.socket]] = {}  # by pidfd
         self._clients: dict[int, Fork] = {}  # by the connection's descriptor
+        self._unwanted: dict[int, float] = {}  # forks to be killed, by pidfd, and when
         self._poll = select.poll()
         self._poll.register(listening, select.POLLIN)
 
-    def is_wanted(self, patience_s: float) -> bool:
-        """Whether somebody connects, or is served, within that time."""
-        return bool(self._forks or self._poll.poll(patience_s * 1000))
-
     def serve(self, idle_s: float) -> None:
         """Return when nothing has been wanted for so long."""
-        while self.is_wanted(idle_s):
-            for descriptor, _ in self._poll.poll():
+        while True:
+            patience_s = _MERCY_S if self._unwanted else None if self._forks else idle_s
+            ready = self._poll.poll(None if patience_s is None else patience_s * 1000)
+            if not ready and not self._forks:
+                return
+            # In the order of registration: who connects comes before who ends, so that no number
+            # of a descriptor stands for two things.
+            for descriptor, _ in ready:
                 if descriptor == self._listening.fileno():
                     self._accept()
                 elif descriptor in self._forks:
                     self._end(descriptor)
-                elif descriptor in self._clients:  # it is gone, and nobody wants the answer
-                    self._poll.unregister(descriptor)
-                    self._clients.pop(descriptor).send_signal(signal.SIGTERM)
+                elif descriptor in self._clients:
+                    self._give_up(descriptor)
+            for pidfd, deadline in self._unwanted.items():
+                if time.monotonic() > deadline:
+                    self._forks[pidfd][0].kill()
 
     def _accept(self) -> None:
+        """Out of processes or descriptors, a client is turned away, and helps itself."""
         from envs.forking import Fork
 
-        connection, _ = self._listening.accept()
-        fork = Fork(functools.partial(self._answer, connection))
-        pidfd = os.pidfd_open(fork.pid)
-        self._forks[pidfd] = fork, connection
-        self._clients[connection.fileno()] = fork
-        self._poll.register(pidfd, select.POLLIN)
-        self._poll.register(connection, select.POLLRDHUP)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as undo:
+            connection, _ = self._listening.accept()
+            undo.callback(connection.close)
+            fork = Fork(functools.partial(self._answer, connection))
+            undo.callback(fork.wait)
+            undo.callback(fork.kill)
+            pidfd = os.pidfd_open(fork.pid)
+            undo.pop_all()
+            self._forks[pidfd] = fork, connection
+            self._clients[connection.fileno()] = fork
+            self._poll.register(pidfd, select.POLLIN)
+            self._poll.register(connection, select.POLLRDHUP)
+
+    def _give_up(self, client: int) -> None:
+        """It is gone, and nobody wants the answer."""
+        self._poll.unregister(client)
+        fork = self._clients.pop(client)
+        fork.send_signal(signal.SIGTERM)
+        pidfd = next(each for each, (other, _) in self._forks.items() if other is fork)
+        self._unwanted[pidfd] = time.monotonic() + _MERCY_S
 
     def _end(self, pidfd: int) -> None:
         fork, connection = self._forks.pop(pidfd)
+        self._unwanted.pop(pidfd, None)
         self._poll.unregister(pidfd)
         if self._clients.pop(connection.fileno(), None):
             self._poll.unregister(connection)
@@ -209,10 +238,10 @@ class _Server:
         self._listening.close()
         for _, other in self._forks.values():
             other.close()
-        unwinding(lambda: _answer(connection.fileno()))
+        unwinding(lambda: _make(connection.fileno()))
 
 
-def _answer(connection: int) -> int:
+def _make(connection: int) -> int:
     from envs.forking import forked
 
     environment, folder, order = wire.read(connection)

@@ -73,7 +73,21 @@ def forked(memory_bytes: int, requests: int, replies: int, stderr: IO[bytes]) ->
     def work() -> None:
         for number, descriptor in enumerate((requests, replies, stderr.fileno())):
             os.dup2(descriptor, number)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        worker.serve(memory_bytes)
+        _close_all(3)
+        worker.serve(memory_bytes and memory_bytes + _mapped_bytes())
 
     return Fork(work)
+
+
+def _close_all(first: int) -> None:
+    """Every descriptor from the first on."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) >= first:
+            with contextlib.suppress(OSError):  # the one that listed them
+                os.close(int(name))
+
+
+def _mapped_bytes() -> int:
+    """Of address space, which a worker that begins from nothing would not have."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")

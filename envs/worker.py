@@ -1,7 +1,8 @@
 """A worker process: holds parsed modules and compiles plans, one request at a time.
 
-Run by `envs.evaluator` as `python -m envs.worker MEMORY_BYTES`, with requests on stdin and
-replies on stdout. It may crash, hang or run out of memory on any request; its parent expects that.
+Started by `envs.pool` as `python -m envs.worker MEMORY_BYTES`, or forked (`envs.forking`), with
+requests on stdin and replies on stdout. It may crash, hang or run out of memory on any request; its
+parent expects that.
 """
 
 from __future__ import annotations

@@ -114,8 +114,9 @@ def own_module(name: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
     -S: the standard library and Ozone are all it needs, and it starts faster without the rest;
     -P: nothing in the user's folder may stand in for our packages.
     """
+    paths = dict.fromkeys((_PACKAGES, *os.environ.get("PYTHONPATH", "").split(os.pathsep)))
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "LLVM_DISABLE_SYMBOLIZATION": "1",  # a crash must not start a symbolizer
     }
     return [sys.executable, "-S", "-P", "-m", name, *arguments], environment

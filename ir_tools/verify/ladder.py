@@ -8,7 +8,6 @@ its own, since a solver may have to be killed: `envs` runs them in workers, one 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Mapping
 
 from ir_tools.errors import NotComparableError
@@ -18,7 +17,6 @@ from ir_tools.verify.constants import with_constants
 from ir_tools.verify.reader import read_module
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
-_SIDES = 4  # that are kept, for one rung after the other asks for the same
 Pair = tuple[tuple[ir.Module, ir.Function], tuple[ir.Module, ir.Function]]
 
 
@@ -35,7 +33,6 @@ def read_pair(source: Side, target: Side) -> Pair:
     return first, (with_constants(second[0], first[0]), second[1])
 
 
-@functools.lru_cache(_SIDES)
 def _read(side: Side) -> tuple[ir.Module, ir.Function]:
     with Context() as context, context.parse(side.data, f"@{side.function}") as parsed:
         module = read_module(parsed)

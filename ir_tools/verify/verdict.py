@@ -54,8 +54,8 @@ class Verdict:
     inputs           that were run without undefined behaviour and compared; of `tested` alone
     suspicion        the law that a counterexample breaks which nothing has confirmed; of `unknown`
                      alone, and no run of samples lifts it
-    of_source        nothing but the source keeps it from being better: the judge would say as much
-                     of any other target; of `unknown` alone
+    of_source        what keeps it from being better is the source: the judge would hardly say more
+                     of another target that is not the same; of `unknown` alone
     """
 
     kind: Kind

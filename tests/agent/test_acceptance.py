@@ -10,6 +10,7 @@ from agent import acceptance
 from agent.optimise import Outcome, Settings, optimise
 from envs.evaluation import Artefact, Job, Source
 from envs.evaluator import Evaluator
+from ir_tools.plan import Plan
 from ir_tools.target import TargetOptions
 from ir_tools.verify.verdict import Accept, Effort, Kind, Side, Verdict
 
@@ -101,3 +102,28 @@ def test_where_nothing_is_accepted_every_function_is_ozs_own(
     assert all(not choice.verdict for choice in outcome.choices)
     _, data = evaluator.build(Job(examples["json"], outcome.plan, TARGET), Artefact.OBJECT)
     assert data
+
+
+@pytest.mark.parametrize("of_source", [False, True])
+def test_where_the_source_cannot_be_judged_no_other_pipeline_is(
+    examples: Mapping[str, Source],
+    evaluator: Evaluator,
+    judged_by: Callable[[Judge], list[tuple[str, bytes]]],
+    of_source: bool,
+) -> None:
+    verdict = Verdict(Kind.UNKNOWN, "execution", "too few inputs count", of_source=of_source)
+    asked = judged_by(lambda source, target: verdict)
+    outcome = search(examples["json"], evaluator, Accept.TESTED)
+    assert outcome.evaluation.size <= outcome.baseline.size
+    again = len(asked) - len({function for function, _ in asked})
+    assert not again if of_source else again
+
+
+def test_a_function_that_is_best_as_it_was_needs_no_judge() -> None:
+    plan = Plan(functions=(("f", "gvn"),))
+    tried = {"f": [("gvn", 40.0), ("sroa", 42.0), ("", 45.0)]}
+    for of_source, best in ((True, ""), (False, "sroa")):
+        judged = {("f", "gvn"): Verdict(Kind.UNKNOWN, "execution", of_source=of_source)}
+        left = acceptance._without(plan, list(judged), judged, tried, {"f": 50.0})
+        assert left.functions == (("f", best),)
+        assert not left.borrowed

@@ -156,6 +156,7 @@ class _Execution:
         self._reasons: collections.Counter[str] = collections.Counter()
         self._fuel = _FUEL
         self._tried = 0
+        self._is_of_target = False  # that few inputs count, perhaps
 
     def verdict(self) -> Verdict:
         judgements: list[Judgement] = []
@@ -166,7 +167,8 @@ class _Execution:
         if self._is_late():
             return _unknown(OUT_OF_TIME)
         if len(judgements) < ENOUGH:
-            return dataclasses.replace(self._too_few(len(judgements), "count"), of_source=True)
+            said = self._too_few(len(judgements), "count")
+            return dataclasses.replace(said, of_source=not self._is_of_target)
         return self._compared(judgements)
 
     def interpreted(self) -> Verdict:
@@ -208,8 +210,12 @@ class _Execution:
                 yield judgement
             else:
                 self._reasons[_why(first)] += 1
+                self._is_of_target |= bool(first.assumed)  # or its callees would have been run
                 hope -= first.status is Status.UNSUPPORTED
-            if meter.is_empty or not hope:
+            if meter.is_empty:  # the target may have taken most of it
+                self._is_of_target = True
+                break
+            if not hope:
                 break
 
     def _out_of_fuel(self) -> int:

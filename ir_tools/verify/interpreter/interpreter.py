@@ -150,18 +150,18 @@ def run(
 
 
 _REMEMBERED = 100
-_codes: dict[tuple[int, bool], tuple[ir.Function, Code]] = {}
+_codes: dict[tuple[int, int, bool], tuple[ir.Module, ir.Function, Code]] = {}
 _contents: dict[int, tuple[ir.Value, Image]] = {}  # of variables, by initialiser
 
 
 def _code(module: ir.Module, function: ir.Function, typed: bool) -> Code:
-    key = id(function), typed
+    key = id(module), id(function), typed  # calls depend on the module's declarations
     known = _codes.get(key)
-    if known is None or known[0] is not function:
+    if known is None or known[0] is not module or known[1] is not function:
         if len(_codes) > _REMEMBERED:
             _codes.clear()
-        known = _codes[key] = function, compile_function(module, function, typed)
-    return known[1]
+        known = _codes[key] = module, function, compile_function(module, function, typed)
+    return known[2]
 
 
 class Machine:
@@ -191,7 +191,7 @@ class Machine:
         self.frame: list[Block] = []
         self.assumed: set[str] = set()
         self._depth = 0
-        self._templates: dict[int, list[Any]] = {}
+        self._templates: dict[int, tuple[Code, list[Any]]] = {}
         self._images: dict[str, tuple[int, Image]] = {}
 
     # a whole run --------------------------------------------------------------------------------
@@ -316,8 +316,8 @@ class Machine:
                     template[index] = constant(value, self)
                 except Unsupported as error:
                     raise Unsupported(f"{error} in {code.function.name}") from error
-            self._templates[id(code)] = template
-        return self._templates[id(code)]
+            self._templates[id(code)] = code, template  # whose number is its own while it lives
+        return self._templates[id(code)][1]
 
     def _execute(self, code: Code, registers: list[Any]) -> None:
         edge: Any = code.entry

@@ -35,7 +35,7 @@ def renewed() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-        gc.collect(0)  # all that is new: terms in cycles keep their context, and its memory
+        gc.collect(0)  # all since then: terms in cycles keep their context, and its memory
 
 
 TRUE = lasting(lambda: z3.BoolVal(True))

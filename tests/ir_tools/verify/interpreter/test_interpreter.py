@@ -8,6 +8,7 @@ import pytest
 
 from ir_tools.llvm import Context
 from ir_tools.verify import ir
+from ir_tools.verify.interpreter import interpreter
 from ir_tools.verify.interpreter.concrete import POISON, Address, Concrete, Undef
 from ir_tools.verify.interpreter.given import Input
 from ir_tools.verify.interpreter.inputs import inputs
@@ -326,3 +327,29 @@ def test_inputs_are_the_same_for_the_same_seed() -> None:
     assert one == two
     other = [g for g, _ in zip(inputs(module, "f", 4), range(9), strict=False)]
     assert one != other
+
+
+def test_what_is_forgotten_in_the_middle_of_a_run_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However few functions and variables are remembered, each runs with its own constants."""
+    monkeypatch.setattr(interpreter, "_REMEMBERED", 0)
+    callees = "".join(
+        f"""
+        @g{k} = internal constant [2 x i8] [i8 {k}, i8 {2 * k}]
+        define i8 @c{k}() {{
+          %p = getelementptr i8, ptr @g{k}, i64 1
+          %v = load i8, ptr %p
+          %r = add i8 %v, {k}
+          ret i8 %r
+        }}"""
+        for k in range(20)
+    )
+    calls = "".join(
+        f"%r{k} = call i8 @c{k}()  %s{k + 1} = add i8 %s{k}, %r{k}\n" for k in range(20)
+    )
+    body = f"%s0 = add i8 0, 0\n{calls} ret i8 %s20"
+    module = parsed(f"{callees} define i8 @f() {{ {body} }}")
+    for _ in range(2):
+        found = run(module, "f", Input(()), inline=True)
+        assert (found.status, found.value) == (Status.RETURNED, 3 * sum(range(20)) % 256)
