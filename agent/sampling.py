@@ -109,7 +109,7 @@ def greedy(model: LanguageModel, prompt: Sequence[int], grammar: Grammar) -> Sam
 
 def beam(model: LanguageModel, prompt: Sequence[int], grammar: Grammar, count: int) -> list[Sample]:
     """Beam search of width `count`: the most probable ends that were found, best first."""
-    branches, ended = [_begin(model, prompt, grammar)], list[Sample]()
+    branches, ended = [_begin(model, prompt, grammar)] if count else [], list[Sample]()
     while branches:
         offers = [offer for branch in branches for offer in _offers(branch, count)]
         best = _advance(model, grammar, heapq.nsmallest(count, offers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,13 @@ def test_a_wide_beam_finds_the_most_probable_samples(
     every = every_sample(model, grammar)
     found = beam(model, PROMPT, grammar, len(every))
     assert [each.tokens for each in found] == [each.tokens for each in every]
+
+
+@pytest.mark.parametrize("sampler", [priority, beam, nucleus])
+def test_who_asks_for_nothing_gets_nothing(
+    sampler: Callable[[ScriptedModel, Sequence[int], Grammar, int], list[Sample]],
+) -> None:
+    assert sampler(ScriptedModel(), PROMPT, Grammar((1, 2), END, most=3), 0) == []
 
 
 @LAW
