@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.names import model_folder
 from envs.cache import Cache, code_identity
-from ir_tools import clang, libllvm
+from ir_tools import clang, installed
 from ir_tools.verify import alive
 
 _PACKAGES = ("agent", "envs", "ir_tools")
@@ -58,7 +58,7 @@ def remember(cache: Cache, data: bytes, wishes: object, make: Callable[[], Compi
 
 def identity() -> tuple[object, ...]:
     """Changes with all that makes another object of the same bitcode under the same wishes."""
-    tools = (clang.identity(), libllvm.identity(), alive.identity(), model_identity())
+    tools = (clang.identity(), installed.identity(), alive.identity(), model_identity())
     return (code_identity(*_PACKAGES), *tools)
 
 

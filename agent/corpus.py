@@ -39,7 +39,7 @@ from envs.evaluation import Evaluation, Job, Status
 from envs.evaluator import Evaluator
 from envs.parallel import for_each
 from envs.pool import Death, Limits, Reply, Request
-from ir_tools import clang, libllvm
+from ir_tools import clang, installed
 from ir_tools.errors import OzoneError, StoreError, WorkerError
 from ir_tools.llvm import Context
 from ir_tools.plan import OZ, Plan
@@ -137,7 +137,7 @@ def described(folder: Path, beginning: str) -> str:
 def _about(counts: Counts, versions: Mapping[str, str]) -> dict[str, Any]:
     front_end = clang.run_clang(["--version"]).check().stdout.decode().splitlines()[0]
     return {
-        "tools": {"llvm": libllvm.loaded_version(), "clang": front_end},
+        "tools": {"llvm": installed.loaded_version(), "clang": front_end},
         "versions": dict(sorted(versions.items())),
         "limits": {
             "least_instructions": functions.LEAST_INSTRUCTIONS,
@@ -160,7 +160,7 @@ class _Build:
         self._evaluations = folder / "work" / "evaluations.sqlite"
         self._jobs = jobs
         self._bar = bar
-        self._tools = f"{_REVISION} {libllvm.identity()} {clang.identity()}"
+        self._tools = f"{_REVISION} {installed.identity()} {clang.identity()}"
         self.counts = Counts()
 
     # --- modules to functions ------------------------------------------------------------------

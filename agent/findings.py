@@ -19,7 +19,7 @@ from pathlib import Path
 from agent.output import write_file
 from agent.verify import describe
 from ir_tools.errors import OzoneError
-from ir_tools.libllvm import loaded_version
+from ir_tools.installed import loaded_version
 from ir_tools.partition import original_name
 from ir_tools.pipeline import Pipeline
 from ir_tools.verify.verdict import Side, Verdict

@@ -25,7 +25,7 @@ from envs.evaluator import Evaluator
 from envs.verification import RUNGS, verify
 from ir_tools import llvm_reduce
 from ir_tools.errors import NotComparableError, OzoneError, WorkerError
-from ir_tools.libllvm import identity
+from ir_tools.installed import identity
 from ir_tools.passes import Trust, catalogue
 from ir_tools.pipeline import Pipeline
 from ir_tools.plan import Plan

@@ -55,7 +55,7 @@ from envs.cache import Cache
 from envs.evaluator import Evaluator
 from envs.pool import Limits
 from ir_tools.errors import OzoneError
-from ir_tools.libllvm import identity
+from ir_tools.installed import identity
 
 LIMITS = Limits(cpu_s=10.0)  # a pipeline that takes longer on one function is of no use
 STAGES = ("coreset", "search", "broadcast", "verified")

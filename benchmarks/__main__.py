@@ -20,7 +20,7 @@ from rich.console import Console
 from benchmarks.figures import Figure, Result, show
 from benchmarks.material import Options
 from ir_tools.errors import OzoneError
-from ir_tools.libllvm import loaded_version
+from ir_tools.installed import loaded_version
 
 _ALWAYS = ("evaluation", "environment", "startup", "memory", "build", "proposal")
 _BY_NAME = ("reduction", "survival", "steps", "identity", "verification", "labelling")

@@ -22,7 +22,7 @@ from envs.cache import Cache
 from envs.evaluation import Artefact, Evaluation, Failure, Job, ModuleInfo, Source, Status
 from envs.pool import Death, Limits, Reply, Request, StartWorker, WorkerHandle, spawned
 from ir_tools.errors import OzoneError, WorkerError
-from ir_tools.libllvm import identity
+from ir_tools.installed import identity
 from ir_tools.plan import Change, Plan
 
 _CHUNK = 16  # plans in one request, so that they share what a message costs

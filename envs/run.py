@@ -27,7 +27,7 @@ from envs.significance import Timing
 from envs.subject import Subject
 from envs.trajectory import APART, Compiler, Step, Trajectory
 from ir_tools.errors import ObservationError, OzoneError
-from ir_tools.libllvm import loaded_version
+from ir_tools.installed import loaded_version
 from ir_tools.plan import OZ
 from ir_tools.target import TargetOptions
 from ir_tools.verify.verdict import Effort, Kind, Verdict

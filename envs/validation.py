@@ -10,7 +10,7 @@ from envs.observations import View
 from envs.rewards import RewardSum
 from envs.run import Rules, Run, Workers
 from envs.subject import Subject
-from ir_tools.libllvm import loaded_version
+from ir_tools.installed import loaded_version
 from ir_tools.target import TargetOptions
 
 

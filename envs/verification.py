@@ -15,7 +15,7 @@ from envs.evaluation import Source
 from envs.evaluator import Evaluator
 from envs.pool import Death, Request
 from ir_tools.errors import OzoneError
-from ir_tools.libllvm import identity
+from ir_tools.installed import identity
 from ir_tools.verify import alive
 from ir_tools.verify.verdict import Effort, Kind, Side, Verdict, stronger
 

@@ -7,17 +7,10 @@ pipelines. Everything above this file is Pythonic; nothing above it touches ctyp
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
-import os
-import sys
 
-from ir_tools.errors import LLVMNotFoundError
-
-LLVM_MAJOR = 22
-_LIBRARY_NAMES = ("libLLVM.so.22.1", "libLLVM-22.so.1", "libLLVM-22.so", "libLLVM.dylib")
-_ENVIRONMENT_VARIABLE = "OZONE_LIBLLVM"
+from ir_tools.installed import loaded, loaded_version
 
 _VOID = None
 _PTR = ctypes.c_void_p
@@ -323,63 +316,6 @@ _TARGET_NAMES = (
 _TARGET_PARTS = ("TargetInfo", "Target", "TargetMC", "AsmPrinter", "AsmParser")
 
 
-def _open() -> ctypes.CDLL:
-    chosen = os.environ.get(_ENVIRONMENT_VARIABLE)
-    for name in (chosen,) if chosen else _LIBRARY_NAMES:
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    where = f"{_ENVIRONMENT_VARIABLE}={chosen}" if chosen else "the library path"
-    raise LLVMNotFoundError(
-        f"libLLVM {LLVM_MAJOR} not found in {where}: run 'apt-get install libllvm22' "
-        f"or set {_ENVIRONMENT_VARIABLE} to its file"
-    )
-
-
-@functools.cache
-def _load() -> ctypes.CDLL:
-    lib = _open()
-    lib.LLVMGetVersion.argtypes = (_OUT_UINT, _OUT_UINT, _OUT_UINT)
-    lib.LLVMGetVersion.restype = None
-    return lib
-
-
-@functools.cache
-def loaded_version() -> str:
-    """The version of the loaded LLVM, for example `22.1.8`.
-
-    Raises LLVMNotFoundError when no LLVM loads, or one of another major version.
-    """
-    numbers = [ctypes.c_uint() for _ in range(3)]
-    _load().LLVMGetVersion(*map(ctypes.byref, numbers))
-    text = ".".join(str(number.value) for number in numbers)
-    if numbers[0].value != LLVM_MAJOR:
-        raise LLVMNotFoundError(f"LLVM {LLVM_MAJOR} is needed, the library found is LLVM {text}")
-    return text
-
-
-def identity() -> str:
-    """Changes when another LLVM is installed; the library is not loaded for it where it is found.
-
-    Loading costs more than all the rest of a compilation whose result is in the cache.
-    """
-    chosen = os.environ.get(_ENVIRONMENT_VARIABLE)
-    found = (os.path.join(folder, name) for folder in _folders() for name in _LIBRARY_NAMES)
-    for file in (chosen,) if chosen else found:
-        with contextlib.suppress(OSError):
-            status = os.stat(file)
-            return f"{file} {status.st_size} {status.st_mtime_ns}"
-    return loaded_version()
-
-
-def _folders() -> list[str]:
-    """Where the dynamic linker would look first, as far as that is cheap to know."""
-    named = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-    multiarch = getattr(sys.implementation, "_multiarch", "")
-    return [*filter(None, named), f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib"]
-
-
 @functools.cache
 def library() -> ctypes.CDLL:
     """libLLVM with every function typed and every target of this build registered.
@@ -387,7 +323,7 @@ def library() -> ctypes.CDLL:
     Raises LLVMNotFoundError when no LLVM loads, or one of another major version.
     """
     loaded_version()
-    lib = _load()
+    lib = loaded()
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments

@@ -27,7 +27,7 @@ from agent.parts import sample
 from agent.policy import Terms
 from anghabench import labels, store
 from ir_tools.errors import OzoneError
-from ir_tools.libllvm import loaded_version
+from ir_tools.installed import loaded_version
 from ir_tools.verify.verdict import Accept
 
 _TOOLS = ("ozone", "numpy", "scikit-learn", "nevergrad", "opentuner")

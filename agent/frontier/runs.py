@@ -36,7 +36,7 @@ from envs.evaluation import Status
 from envs.evaluator import Evaluator
 from envs.parallel import for_each
 from ir_tools.errors import OzoneError
-from ir_tools.libllvm import identity
+from ir_tools.installed import identity
 
 _FILE = "runs.jsonl"
 _OF_A_COST = 4  # contenders that are kept: more of them make the same code, as a rule

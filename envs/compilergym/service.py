@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.compilergym.session import OzoneSession, workers
-from ir_tools.libllvm import loaded_version
+from ir_tools.installed import loaded_version
 
 _LOOK_S = 1.0
 _GRACE_S = 0.1  # in which the client learns that we end

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 
 from ir_tools.errors import ToolError, one_line
 from ir_tools.process import ToolResult, run_tool
-from ir_tools.verify.verdict import Effort, Kind, Side, Verdict
 
-if TYPE_CHECKING:  # it takes a while, and ozone-cc asks for `identity` at every start
+if TYPE_CHECKING:  # they take a while, and ozone-cc asks for `identity` at every start
     from ir_tools.verify import ir
+    from ir_tools.verify.verdict import Effort, Side, Verdict
 
     Pair = tuple[ir.Function, ir.Function]
 
@@ -119,6 +119,8 @@ def _agrees(said: str, is_wrong: bool, is_correct: bool) -> bool:
 
 
 def _correct(effort: Effort, pair: Pair) -> Verdict:
+    from ir_tools.verify.verdict import Kind, Verdict
+
     if not any(map(_may_repeat, pair)):
         return Verdict(Kind.PROVED, JUDGE)
     reason = f"loops unrolled {effort.unroll} times"
@@ -126,6 +128,8 @@ def _correct(effort: Effort, pair: Pair) -> Verdict:
 
 
 def _refuted(law: str, example: str, pair: Pair) -> Verdict:
+    from ir_tools.verify.verdict import Kind, Verdict
+
     if re.search(r"= .*\bundef\b", example):
         return _unknown(f"{law}, where something is undef")
     if any(map(_calls_itself, pair)):
@@ -134,6 +138,8 @@ def _refuted(law: str, example: str, pair: Pair) -> Verdict:
 
 
 def _unknown(reason: str) -> Verdict:
+    from ir_tools.verify.verdict import Kind, Verdict
+
     return Verdict(Kind.UNKNOWN, JUDGE, f"{JUDGE}: {one_line(reason)}")
 
 

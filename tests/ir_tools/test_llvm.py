@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ir_tools.errors import InvalidModuleError, ParseError, PipelineError
-from ir_tools.libllvm import identity, loaded_version
+from ir_tools.installed import identity, loaded_version
 from ir_tools.llvm import Context, Module
 from ir_tools.target import Target
 
