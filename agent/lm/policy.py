@@ -18,7 +18,7 @@ import numpy as np
 
 from agent.lm.data import TOKENIZER
 from agent.lm.engine import MODEL, Engine
-from agent.lm.prompt import compact, prompt
+from agent.lm.prompt import MOST, compact, prompt
 from agent.lm.tokenizer import MARKERS, Marker, Vocabulary
 from agent.names import model_folder
 from agent.policy import CoresetPolicy, Proposals, coreset
@@ -27,7 +27,6 @@ from envs.evaluation import FunctionInfo
 from ir_tools.errors import EncodingError, ModelError, ParseError
 
 _MOST_PASSES = 20  # of a pipeline
-_MOST_READ = 500  # tokens of a prompt; 800 take twice as long and say no more (validation projects)
 _TOP_P = 0.95  # of nucleus sampling
 _FIRST = 2  # pipelines of the model, before the coreset's
 
@@ -71,7 +70,7 @@ class LmPolicy:
         except (EncodingError, ParseError):
             yield from CoresetPolicy().propose(function, budget)
             return
-        asked = [*prompt(self.vocabulary, text, _MOST_READ), self._marker]
+        asked = [*prompt(self.vocabulary, text, MOST), self._marker]
         seed = random.Random(f"{self._seed} {function.name}").getrandbits(32)
         for sample in self._sample(self.engine, asked, self.grammar, budget, seed):
             yield self.vocabulary.pipeline(sample.tokens)
