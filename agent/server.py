@@ -141,7 +141,7 @@ def main() -> None:
     own = path.stat().st_ino
     listening = socket.socket(fileno=os.dup(0))
     os.dup2(1, 0)
-    from envs.worker import find_libraries
+    from envs.confinement import find_libraries
 
     find_libraries()
     _load()

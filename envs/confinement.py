@@ -1,12 +1,14 @@
-"""What a worker does to itself before it serves: bounds, pipes of its own, word for its finder."""
+"""What a worker does to itself: bounds, pipes of its own, word for its finder, a new beginning."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import signal
+from typing import NoReturn
 
 from envs import wire
 
@@ -43,3 +45,21 @@ def note(done: int, function: str | None) -> None:
         if function is None and os.lseek(2, 0, os.SEEK_CUR) != wire.NOTE_BYTES:
             os.ftruncate(2, wire.NOTE_BYTES)
             os.lseek(2, wire.NOTE_BYTES, os.SEEK_SET)
+
+
+@functools.cache
+def find_libraries() -> None:
+    """Workers do without libraries until they judge or measure (python -S): they start faster."""
+    import site
+
+    site.main()
+
+
+def start_afresh(memory_bytes: int, requests: int, replies: int) -> NoReturn:
+    """Become a worker in which nothing has happened, on the same pipes."""
+    from ir_tools.process import own_module  # few workers ever need it, and it takes a while
+
+    os.dup2(requests, 0)
+    os.dup2(replies, 1)
+    argv, environment = own_module("envs.worker", str(memory_bytes))
+    os.execve(argv[0], argv, environment)

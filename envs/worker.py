@@ -10,17 +10,15 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import functools
 import hashlib
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from envs import wire
-from envs.confinement import confine, note, private_pipes
+from envs.confinement import confine, find_libraries, note, private_pipes, start_afresh
 from envs.emission import emit, render
 from envs.evaluation import Artefact, Evaluation, FunctionInfo, ModuleInfo, Source, Status
 from ir_tools.apply import apply, changes, prepare
@@ -28,7 +26,6 @@ from ir_tools.errors import InvalidModuleError, OzoneError, PipelineError
 from ir_tools.libllvm import library, preserve_use_lists
 from ir_tools.llvm import Context, Module
 from ir_tools.plan import OZ, Change, Plan
-from ir_tools.process import own_module
 from ir_tools.target import Target, TargetOptions
 
 if TYPE_CHECKING:
@@ -350,14 +347,6 @@ def _retargeted(loaded: _Loaded, options: TargetOptions, target: Target) -> Modu
     return loaded.prepared(options, make)
 
 
-@functools.cache
-def find_libraries() -> None:
-    """Workers do without libraries until they judge or measure (python -S): they start faster."""
-    import site
-
-    site.main()
-
-
 def _answer(worker: Worker, requests: int, replies: int) -> None:
     """Answer requests (kind, digest, source or None, arguments, CPU s) until the parent is gone.
 
@@ -389,16 +378,8 @@ def serve(memory_bytes: int) -> None:
         with contextlib.suppress(EOFError, BrokenPipeError):
             _answer(Worker(note), requests, replies)
     except _Spent:
-        _start_afresh(memory_bytes, requests, replies)
-
-
-def _start_afresh(memory_bytes: int, requests: int, replies: int) -> NoReturn:
-    """Have the request sent again, and become the new worker that reads it."""
-    wire.write(replies, ("unknown",))
-    os.dup2(requests, 0)
-    os.dup2(replies, 1)
-    argv, environment = own_module("envs.worker", str(memory_bytes))
-    os.execve(argv[0], argv, environment)
+        wire.write(replies, ("unknown",))  # have the request sent again, to our successor
+        start_afresh(memory_bytes, requests, replies)
 
 
 if __name__ == "__main__":
